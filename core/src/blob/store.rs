@@ -1,0 +1,182 @@
+//! What every store of blobs can do.
+
+use super::Pointer;
+use crate::{Error, Kind, Result, port::Body};
+use alloc::{string::String, vec::Vec};
+use bytes::Bytes;
+use core::ops::Range;
+
+/// A store of immutable bytes, addressed by their SHA-256.
+///
+/// The required methods are all that an implementer must write; what has a default may be
+/// overridden where the store can do better. `blob::conformance` tests an implementation.
+pub trait BlobStore {
+    /// What this store can do.
+    fn capabilities(&self) -> Capabilities;
+
+    /// Stores `bytes`, returning once they are durable. Putting what is there already is not an error.
+    ///
+    /// # Errors
+    /// `ReadOnly`, `Quota`, `Transient`, `Auth`, `Closed`.
+    async fn put(&self, bytes: Bytes) -> Result<Pointer>;
+
+    /// Stores what arrives, hashing on the way, in bounded memory. Nothing is visible before the end.
+    ///
+    /// # Errors
+    /// Those of [`put`](BlobStore::put) and of the source; nothing was stored then.
+    async fn put_stream<B: Body>(&self, body: B) -> Result<Pointer>;
+
+    /// The blob's bytes, checked.
+    ///
+    /// # Errors
+    /// `NotFound`; `Corrupt` instead of wrong bytes; `Transient` when the store cannot be reached.
+    /// `OutOfRange` for a blob larger than fits in memory: read ranges.
+    async fn get(&self, pointer: &Pointer) -> Result<Bytes>;
+
+    /// Bytes `range` of the blob. A range that ends behind the blob's end is cut to it.
+    ///
+    /// # Errors
+    /// Those of [`get`](BlobStore::get); `OutOfRange` when it starts behind the end; `InvalidInput` when start > end.
+    async fn get_range(&self, pointer: &Pointer, range: Range<u64>) -> Result<Bytes>;
+
+    /// What is known of the blob, or `None` if it is not there.
+    async fn stat(&self, pointer: &Pointer) -> Result<Option<Stat>>;
+
+    /// Whether each of `pointers` is there, in the order asked.
+    async fn has(&self, pointers: &[Pointer]) -> Result<Vec<bool>>;
+
+    /// Removes the blob; whether it was there.
+    async fn delete(&self, pointer: &Pointer) -> Result<bool>;
+
+    /// Up to `limit` (at least 1) blobs in pointer order behind `after` (from the first one without it).
+    /// An empty answer is the end; a shorter one is not.
+    async fn list(&self, after: Option<Pointer>, limit: usize) -> Result<Vec<Listed>>;
+
+    /// The list of chunks that the blob is kept as, or `None` where it is kept whole (or not there).
+    async fn chunks(&self, _pointer: &Pointer) -> Result<Option<ChunkList>> {
+        Ok(None)
+    }
+
+    /// Which of these chunks are there already.
+    async fn has_chunks(&self, _chunks: &[Pointer]) -> Result<Vec<bool>> {
+        Err(no_chunks())
+    }
+
+    /// Stores one chunk, to be named by a list soon; a chunk that no list names is removed in time.
+    async fn put_chunk(&self, _bytes: Bytes) -> Result<Pointer> {
+        Err(no_chunks())
+    }
+
+    /// One chunk's bytes, checked.
+    async fn get_chunk(&self, _chunk: &Pointer) -> Result<Bytes> {
+        Err(no_chunks())
+    }
+
+    /// Makes a blob of chunks that are there. The store checks that together they hash to `pointer`.
+    ///
+    /// # Errors
+    /// `NotFound` when a chunk is missing, `Corrupt` when they are not that blob.
+    async fn put_list(&self, _pointer: &Pointer, _list: ChunkList) -> Result<()> {
+        Err(no_chunks())
+    }
+}
+
+fn no_chunks() -> Error {
+    Error::new(
+        Kind::NotImplemented,
+        "this store keeps blobs whole; put them without chunks",
+    )
+}
+
+/// Mutable names that point at blobs, moved by compare-and-swap.
+pub trait RootStore {
+    /// Where `name` points, or `None`.
+    async fn root(&self, name: &str) -> Result<Option<Pointer>>;
+
+    /// Moves `name` from `from` to `to`; `None` is "not there". A move to where it is already succeeds.
+    ///
+    /// # Errors
+    /// `Conflict` when it points elsewhere. `InvalidInput` for a name that is empty, longer than 512 bytes, or has a NUL.
+    async fn move_root(&self, name: &str, from: Option<Pointer>, to: Option<Pointer>)
+    -> Result<()>;
+
+    /// Up to `limit` roots in name order behind `after`.
+    async fn roots(&self, after: Option<&str>, limit: usize) -> Result<Vec<(String, Pointer)>>;
+}
+
+/// What a store can do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Capabilities {
+    /// Puts and deletes work.
+    pub writable: bool,
+    /// Blobs can be transferred as chunks.
+    pub chunks: bool,
+    /// What was put is there after the store is opened again.
+    pub durable: bool,
+}
+
+impl Capabilities {
+    /// Writable and durable, whole blobs.
+    pub const fn new() -> Self {
+        Capabilities {
+            writable: true,
+            chunks: false,
+            durable: true,
+        }
+    }
+}
+
+impl Default for Capabilities {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// What is known of a blob without reading it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Stat {
+    /// Length in bytes.
+    pub size: u64,
+    /// Chunks that it is kept as; 1 where it is kept whole.
+    pub chunks: u32,
+}
+
+impl Stat {
+    /// A blob of `size` bytes kept whole.
+    pub const fn whole(size: u64) -> Self {
+        Stat { size, chunks: 1 }
+    }
+}
+
+/// One row of a listing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Listed {
+    /// The blob.
+    pub pointer: Pointer,
+    /// Its length in bytes.
+    pub size: u64,
+}
+
+/// A blob as the chunks that it is made of, in order.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ChunkList(pub Vec<Chunk>);
+
+/// One piece of a blob.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Chunk {
+    /// SHA-256 of the piece.
+    pub pointer: Pointer,
+    /// Its length in bytes.
+    pub len: u32,
+}
+
+impl ChunkList {
+    /// Length of the whole blob.
+    pub fn size(&self) -> u64 {
+        self.0
+            .iter()
+            .fold(0, |sum, chunk| sum.saturating_add(u64::from(chunk.len)))
+    }
+}

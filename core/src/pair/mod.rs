@@ -1,0 +1,1 @@
+//! A fast local store in front of a slow, durable one.

@@ -1,0 +1,81 @@
+use crate::Result;
+use bytes::Bytes;
+use core::ops::Range;
+
+/// The one file (or table of rows, or import) that a store is kept in.
+///
+/// Whoever makes a `Volume` takes the exclusive lock of its one writer first (`Kind::Busy` if
+/// somebody else holds it) and gives it back when the value is dropped.
+///
+/// # What the core promises to a host
+/// Each write either appends directly behind the write before it inside an extent, or starts at
+/// the beginning of a range that was discarded (or never written). A host may therefore keep each
+/// write as one row. No two calls in flight write to overlapping ranges, except that a call whose
+/// future was dropped may be made again, with the same bytes at the same offset.
+///
+/// # What a host promises to the core
+/// - After `sync` returns, everything that was written by calls that returned before `sync` was
+///   called survives power loss. What was written by calls whose future was dropped either
+///   happened by then or never will.
+/// - Without `sync`, any subset of the sectors of unsynced writes may survive.
+/// - Bytes between writes that were never written, or were discarded, read as anything.
+pub trait Volume {
+    /// Length in bytes; 0 for a new one.
+    async fn len(&self) -> Result<u64>;
+
+    /// Makes the volume longer (new bytes read as zeros) or shorter.
+    ///
+    /// # Errors
+    /// `Quota` when there is no room; the length is then as before.
+    async fn set_len(&self, len: u64) -> Result<()>;
+
+    /// Exactly `len` bytes from `offset`.
+    ///
+    /// # Errors
+    /// `OutOfRange` when the volume ends before `offset + len`.
+    async fn read_at(&self, offset: u64, len: usize) -> Result<Bytes>;
+
+    /// Writes all of `bytes` at `offset`, making the volume longer when needed.
+    ///
+    /// # Errors
+    /// `Quota` when there is no room. After any error the bytes in the range are unspecified.
+    async fn write_at(&self, offset: u64, bytes: Bytes) -> Result<()>;
+
+    /// Tells that nobody will read `range` before it is written again. Only a hint.
+    async fn discard(&self, range: Range<u64>) -> Result<()>;
+
+    /// Returns only when what was written before survives power loss.
+    ///
+    /// The first poll starts it, awaiting it waits: other calls go on meanwhile.
+    ///
+    /// # Errors
+    /// After an error nothing is known about what was written since the last success, and the
+    /// core never calls a write or sync of this volume again.
+    async fn sync(&self) -> Result<()>;
+}
+
+impl<T: Volume> Volume for alloc::sync::Arc<T> {
+    async fn len(&self) -> Result<u64> {
+        T::len(self).await
+    }
+
+    async fn set_len(&self, len: u64) -> Result<()> {
+        T::set_len(self, len).await
+    }
+
+    async fn read_at(&self, offset: u64, len: usize) -> Result<Bytes> {
+        T::read_at(self, offset, len).await
+    }
+
+    async fn write_at(&self, offset: u64, bytes: Bytes) -> Result<()> {
+        T::write_at(self, offset, bytes).await
+    }
+
+    async fn discard(&self, range: Range<u64>) -> Result<()> {
+        T::discard(self, range).await
+    }
+
+    async fn sync(&self) -> Result<()> {
+        T::sync(self).await
+    }
+}

@@ -1,0 +1,54 @@
+//! The lock that everything shares: `std::sync::Mutex` where there is std, a checked cell where
+//! there is none (a store is then confined to one thread, and the compiler sees to it).
+//!
+//! The whole difference between std and no_std is in this file and in `io.rs`.
+
+#[cfg(feature = "std")]
+mod imp {
+    use std::sync;
+
+    /// A mutual-exclusion lock without poisoning: a panic while it is held leaves it usable.
+    #[derive(Debug, Default)]
+    pub struct Mutex<T>(sync::Mutex<T>);
+
+    /// Access to what a [`Mutex`] holds, until it is dropped.
+    pub type MutexGuard<'a, T> = sync::MutexGuard<'a, T>;
+
+    impl<T> Mutex<T> {
+        /// A lock around `value`.
+        pub const fn new(value: T) -> Self {
+            Mutex(sync::Mutex::new(value))
+        }
+
+        /// Waits until nobody else holds it. Never held across an await in this crate.
+        pub fn lock(&self) -> MutexGuard<'_, T> {
+            self.0.lock().unwrap_or_else(sync::PoisonError::into_inner)
+        }
+    }
+}
+
+#[cfg(not(feature = "std"))]
+mod imp {
+    use core::cell::{RefCell, RefMut};
+
+    /// A lock for one thread.
+    #[derive(Debug, Default)]
+    pub struct Mutex<T>(RefCell<T>);
+
+    /// Access to what a [`Mutex`] holds, until it is dropped.
+    pub type MutexGuard<'a, T> = RefMut<'a, T>;
+
+    impl<T> Mutex<T> {
+        /// A lock around `value`.
+        pub const fn new(value: T) -> Self {
+            Mutex(RefCell::new(value))
+        }
+
+        /// Takes it. Never held across an await in this crate, so one thread never meets itself here.
+        pub fn lock(&self) -> MutexGuard<'_, T> {
+            self.0.borrow_mut()
+        }
+    }
+}
+
+pub use imp::{Mutex, MutexGuard};

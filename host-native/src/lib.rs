@@ -1,0 +1,2 @@
+//! Littoral on native systems.
+pub use littoral_core as core;
