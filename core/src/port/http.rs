@@ -24,6 +24,7 @@ pub trait Http {
 /// Bytes that arrive piece by piece, in bounded memory.
 ///
 /// [`Bytes`] is a body of one piece.
+#[allow(clippy::len_without_is_empty)]
 pub trait Body {
     /// Bytes still to come, if that is known.
     fn len(&self) -> Option<u64>;

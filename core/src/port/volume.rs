@@ -19,6 +19,7 @@ use core::ops::Range;
 ///   happened by then or never will.
 /// - Without `sync`, any subset of the sectors of unsynced writes may survive.
 /// - Bytes between writes that were never written, or were discarded, read as anything.
+#[allow(clippy::len_without_is_empty)]
 pub trait Volume {
     /// Length in bytes; 0 for a new one.
     async fn len(&self) -> Result<u64>;

@@ -1,0 +1,18 @@
+//! macOS, where `fsync` only reaches the drive's cache.
+
+use rustix::io::Errno;
+use std::{fs::File, io, path::Path};
+
+pub(crate) use super::unix::{is_still_at, read_exact_at, write_all_at};
+
+/// `F_FULLFSYNC`: through the drive's cache. Network file systems do not know it; they get `fsync`.
+pub(crate) fn sync_data(file: &File) -> io::Result<()> {
+    match rustix::fs::fcntl_fullfsync(file) {
+        Err(Errno::NOTSUP | Errno::NOTTY | Errno::INVAL) => Ok(rustix::fs::fsync(file)?),
+        result => Ok(result?),
+    }
+}
+
+pub(crate) fn sync_directory(path: &Path) -> io::Result<()> {
+    sync_data(&File::open(path)?)
+}
