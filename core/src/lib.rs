@@ -6,6 +6,7 @@
 //! | [`port`] | all that a host must give: [`port::Volume`], [`port::Http`], [`port::Clock`], [`port::Entropy`] |
 //! | [`engine`] | one crash-safe log-structured store in one file: [`engine::Store`] |
 //! | [`blob`] | content-addressed bytes: [`blob::Pointer`], [`blob::BlobStore`] |
+//! | [`chunk`] | cutting large blobs by their content |
 //! | [`pair`] | a fast local store in front of a slow remote one |
 //!
 //! Nothing here knows a thread, a clock, a file, a socket or a runtime; a host gives those.
@@ -35,6 +36,7 @@ extern crate alloc;
 extern crate std;
 
 pub mod blob;
+pub mod chunk;
 pub mod engine;
 mod error;
 mod io;

@@ -180,3 +180,43 @@ impl ChunkList {
             .fold(0, |sum, chunk| sum.saturating_add(u64::from(chunk.len)))
     }
 }
+
+/// Cuts `range` to a blob of `size` bytes, as [`BlobStore::get_range`] promises.
+///
+/// # Errors
+/// `InvalidInput` when it starts behind its end, `OutOfRange` when it starts behind the blob's.
+pub fn cut_range(range: Range<u64>, size: u64) -> Result<Range<u64>> {
+    if range.start > range.end {
+        return Err(Error::new(
+            Kind::InvalidInput,
+            alloc::format!("a range from {} to {}", range.start, range.end),
+        ));
+    }
+    if range.start > size {
+        return Err(Error::new(
+            Kind::OutOfRange,
+            alloc::format!("a range from {} of a blob of {size} bytes", range.start),
+        ));
+    }
+    Ok(range.start..range.end.min(size))
+}
+
+pub(crate) fn not_found(pointer: &Pointer) -> Error {
+    Error::new(
+        Kind::NotFound,
+        alloc::format!("blob {pointer} is not in the store"),
+    )
+}
+
+/// Makes room for `len` more bytes, if there is memory for them.
+pub(crate) fn reserve(bytes: &mut Vec<u8>, len: u64) -> Result<()> {
+    usize::try_from(len)
+        .ok()
+        .and_then(|len| bytes.try_reserve_exact(len).ok())
+        .ok_or_else(|| {
+            Error::new(
+                Kind::OutOfRange,
+                alloc::format!("{len} bytes do not fit in memory: read ranges"),
+            )
+        })
+}

@@ -1,0 +1,429 @@
+//! Blobs in the engine: small ones whole, large ones as chunks under a list.
+
+mod lists;
+mod references;
+mod split;
+mod stage;
+mod sweep;
+#[cfg(test)]
+mod tests;
+
+pub use stage::Staged;
+
+use super::{
+    BlobStore, Capabilities, Chunk, ChunkList, Hasher, Listed, Pointer, Stat,
+    space::{self, CHUNKS, Header, LISTED, STAGED, WHOLE},
+    store::{cut_range, not_found, reserve},
+};
+use crate::{
+    Error, Kind, Result, chunk,
+    engine::{Batch, Direction, Durability, KeyRange, Store, View},
+    port::{Body, Volume},
+};
+use alloc::{sync::Arc, vec::Vec};
+use bytes::Bytes;
+use core::ops::Range;
+use references::Named;
+use stage::Form;
+
+/// The blobs of an open [`Store`].
+///
+/// Clones are the same. Make one for each open store and clone it: a [sweep](Self::sweep) knows only the
+/// streams of its own clones, and takes those of others for leftovers (they then fail with `Conflict`).
+pub struct EngineBlobs<V> {
+    store: Store<V>,
+    live: lists::Live,
+}
+
+impl<V> Clone for EngineBlobs<V> {
+    fn clone(&self) -> Self {
+        EngineBlobs {
+            store: self.store.clone(),
+            live: self.live.clone(),
+        }
+    }
+}
+
+impl<V: Volume> EngineBlobs<V> {
+    /// The blobs of `store`.
+    pub fn new(store: Store<V>) -> Self {
+        EngineBlobs {
+            store,
+            live: Arc::default(),
+        }
+    }
+
+    /// The store that they are in.
+    pub fn store(&self) -> &Store<V> {
+        &self.store
+    }
+
+    /// Adds what storing a small blob takes. `bytes` must be what `pointer` names, and fit one
+    /// value of the engine: from 1 MiB on, [`stage`](Self::stage) it.
+    pub fn put_in(&self, batch: &mut Batch, pointer: Pointer, bytes: Bytes) {
+        batch.put(WHOLE, space::key(&pointer), bytes);
+    }
+
+    /// Adds what deletes the blob; whether it was there in `view`.
+    ///
+    /// The commit says `Conflict` when the blob was put or removed since `view`: try again with a fresh one. After the
+    /// commit, [`release`](Self::release) frees the chunks that no other blob has.
+    ///
+    /// # Errors
+    /// Those of a read.
+    pub async fn remove_in(
+        &self,
+        batch: &mut Batch,
+        pointer: &Pointer,
+        view: &View<V>,
+    ) -> Result<bool> {
+        let key = space::key(pointer);
+        let mut there = false;
+        if view.len(WHOLE, &key).await?.is_some() {
+            there = true;
+            batch.delete(WHOLE, key.clone());
+        }
+        if let Some(header) = header(view, pointer).await? {
+            there = true;
+            batch.delete(LISTED, key.clone());
+            batch.put(STAGED, lists::abandoned_key(header.id), &[][..]);
+        }
+        batch.require_unchanged(WHOLE, key.clone(), view);
+        batch.require_unchanged(LISTED, key, view);
+        Ok(there)
+    }
+
+    /// Commits what `staged` is, `Strict`.
+    async fn publish(&self, staged: &Staged) -> Result<()> {
+        loop {
+            let mut batch = Batch::new();
+            self.publish_in(staged, &mut batch).await?;
+            if batch.is_empty() {
+                return self.settle().await;
+            }
+            match self.store.commit(batch, Durability::Strict).await {
+                Err(error) if error.kind() == Kind::Conflict => {}
+                Err(error) => return Err(error),
+                Ok(_) => return Ok(()),
+            }
+        }
+    }
+
+    /// Publishes a staged blob and lets go of what it did not need.
+    async fn publish_and_release(&self, staged: Staged) -> Result<Pointer> {
+        let published = self.publish(&staged).await;
+        if let Form::Listed(writing) = &staged.form {
+            // Nothing to do unless the blob was there before, or could not be published.
+            let given_up = self.give_up_unused(writing.id).await;
+            published.and(given_up)?;
+        } else {
+            published?;
+        }
+        Ok(staged.pointer)
+    }
+
+    async fn give_up_unused(&self, id: u64) -> Result<()> {
+        let view = self.store.view();
+        match view.len(STAGED, &lists::writing_key(id)).await? {
+            Some(_) => self.give_up(id).await,
+            None => Ok(()),
+        }
+    }
+
+    /// Returns once everything that is visible now is durable.
+    async fn settle(&self) -> Result<()> {
+        let commit = self.store.view().commit();
+        if self.store.stats().durable_commit >= commit {
+            return Ok(());
+        }
+        self.store
+            .commit(Batch::new(), Durability::Strict)
+            .await
+            .map(drop)
+    }
+
+    async fn there(&self, view: &View<V>, pointer: &Pointer) -> Result<bool> {
+        for space in [WHOLE, LISTED] {
+            if view.len(space, pointer.as_bytes()).await?.is_some() {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// Writes a list of chunks that are there already, and checks that they are the blob.
+    async fn stage_list(&self, pointer: &Pointer, list: &ChunkList) -> Result<Staged> {
+        let writing = self.start_list().await?;
+        let id = writing.id;
+        match self.write_list(pointer, list, writing).await {
+            Ok(staged) => Ok(staged),
+            Err(error) => {
+                let _ = self.give_up(id).await;
+                Err(error)
+            }
+        }
+    }
+
+    async fn write_list(
+        &self,
+        pointer: &Pointer,
+        list: &ChunkList,
+        writing: lists::Writing,
+    ) -> Result<Staged> {
+        let mut size = 0;
+        for part in list.0.chunks(lists::SLICE) {
+            let mut named = Vec::with_capacity(part.len());
+            for chunk in part {
+                named.push(Named {
+                    chunk: *chunk,
+                    bytes: None,
+                });
+            }
+            self.add_part(&writing, size, &named).await?;
+            size += named.iter().map(|n| u64::from(n.chunk.len)).sum::<u64>();
+        }
+        // From here on no chunk can go away.
+        let mut whole = Hasher::new();
+        for chunk in &list.0 {
+            whole.update(&self.get_chunk(&chunk.pointer).await?);
+        }
+        if whole.finish() != *pointer {
+            return Err(Error::new(
+                Kind::Corrupt,
+                alloc::format!("the chunks of the list are not blob {pointer}"),
+            ));
+        }
+        Ok(Staged {
+            pointer: *pointer,
+            size,
+            chunks: u32::try_from(list.0.len()).unwrap_or(u32::MAX),
+            form: Form::Listed(writing),
+        })
+    }
+
+    /// Bytes `from..to` of a listed blob, read chunk by chunk.
+    async fn assemble(&self, view: &View<V>, header: &Header, range: Range<u64>) -> Result<Bytes> {
+        let len = range.end - range.start;
+        let mut all = Vec::new();
+        reserve(&mut all, len)?;
+        let mut chunks = lists::Chunks::open(view, header, range.start).await?;
+        let mut at = range.start;
+        while at < range.end {
+            let Some((start, chunk)) = chunks.next().await? else {
+                return Err(space::unreadable("a list that ends too early"));
+            };
+            let bytes = chunk_bytes(view, &chunk).await?;
+            let from = (at - start) as usize;
+            let to = (range.end - start).min(u64::from(chunk.len)) as usize;
+            all.extend_from_slice(bytes.get(from..to).unwrap_or_default());
+            at = start + to as u64;
+        }
+        Ok(all.into())
+    }
+}
+
+impl<V: Volume> BlobStore for EngineBlobs<V> {
+    fn capabilities(&self) -> Capabilities {
+        Capabilities {
+            chunks: true,
+            ..Capabilities::new()
+        }
+    }
+
+    async fn put(&self, bytes: Bytes) -> Result<Pointer> {
+        if bytes.len() > chunk::MAX {
+            return self.put_stream(bytes).await;
+        }
+        let pointer = Pointer::of(&bytes);
+        self.publish_and_release(Staged {
+            pointer,
+            size: bytes.len() as u64,
+            chunks: 1,
+            form: Form::Whole(bytes),
+        })
+        .await
+    }
+
+    async fn put_stream<B: Body>(&self, body: B) -> Result<Pointer> {
+        let staged = self.stage(body, &mut Batch::new()).await?;
+        self.publish_and_release(staged).await
+    }
+
+    async fn get(&self, pointer: &Pointer) -> Result<Bytes> {
+        let view = self.store.view();
+        if let Some(bytes) = view.get(WHOLE, pointer.as_bytes()).await? {
+            return Ok(bytes);
+        }
+        match header(&view, pointer).await? {
+            Some(header) => self.assemble(&view, &header, 0..header.size).await,
+            None => Err(not_found(pointer)),
+        }
+    }
+
+    async fn get_range(&self, pointer: &Pointer, range: Range<u64>) -> Result<Bytes> {
+        let view = self.store.view();
+        if let Some(bytes) = view.get(WHOLE, pointer.as_bytes()).await? {
+            let range = cut_range(range, bytes.len() as u64)?;
+            return Ok(bytes.slice(range.start as usize..range.end as usize));
+        }
+        match header(&view, pointer).await? {
+            Some(header) => {
+                let range = cut_range(range, header.size)?;
+                self.assemble(&view, &header, range).await
+            }
+            None => Err(not_found(pointer)),
+        }
+    }
+
+    async fn stat(&self, pointer: &Pointer) -> Result<Option<Stat>> {
+        let view = self.store.view();
+        if let Some(size) = view.len(WHOLE, pointer.as_bytes()).await? {
+            return Ok(Some(Stat::whole(size)));
+        }
+        Ok(header(&view, pointer).await?.map(|header| Stat {
+            size: header.size,
+            chunks: header.chunks,
+        }))
+    }
+
+    async fn has(&self, pointers: &[Pointer]) -> Result<Vec<bool>> {
+        let view = self.store.view();
+        let mut has = Vec::with_capacity(pointers.len());
+        for pointer in pointers {
+            has.push(self.there(&view, pointer).await?);
+        }
+        Ok(has)
+    }
+
+    async fn delete(&self, pointer: &Pointer) -> Result<bool> {
+        loop {
+            let view = self.store.view();
+            let mut batch = Batch::new();
+            if !self.remove_in(&mut batch, pointer, &view).await? {
+                self.settle().await?;
+                return Ok(false);
+            }
+            drop(view);
+            match self.store.commit(batch, Durability::Strict).await {
+                Err(error) if error.kind() == Kind::Conflict => {}
+                Err(error) => return Err(error),
+                Ok(_) => break,
+            }
+        }
+        self.release().await?;
+        Ok(true)
+    }
+
+    async fn list(&self, after: Option<Pointer>, limit: usize) -> Result<Vec<Listed>> {
+        let view = self.store.view();
+        let range = || match &after {
+            Some(after) => KeyRange::after(after.as_bytes()),
+            None => KeyRange::all(),
+        };
+        let mut whole = view.scan(WHOLE, range(), Direction::Forward);
+        let mut listed = view.scan(LISTED, range(), Direction::Forward);
+        let mut next_whole = whole.next().await?;
+        let mut next_listed = listed.next().await?;
+        let mut page = Vec::new();
+        while page.len() < limit.max(1) {
+            let order = match (&next_whole, &next_listed) {
+                (None, None) => break,
+                (Some(_), None) => core::cmp::Ordering::Less,
+                (None, Some(_)) => core::cmp::Ordering::Greater,
+                (Some(whole), Some(listed)) => whole.key.cmp(&listed.key),
+            };
+            if order.is_le()
+                && let Some(entry) = &next_whole
+            {
+                page.push(Listed {
+                    pointer: space::pointer(&entry.key)?,
+                    size: entry.len,
+                });
+                next_whole = whole.next().await?;
+            } else if let Some(entry) = &next_listed {
+                page.push(Listed {
+                    pointer: space::pointer(&entry.key)?,
+                    size: Header::decode(&listed.value().await?)?.size,
+                });
+            }
+            if order.is_ge() {
+                next_listed = listed.next().await?;
+            }
+        }
+        Ok(page)
+    }
+
+    async fn chunks(&self, pointer: &Pointer) -> Result<Option<ChunkList>> {
+        let view = self.store.view();
+        if view.len(WHOLE, pointer.as_bytes()).await?.is_some() {
+            return Ok(None);
+        }
+        match header(&view, pointer).await? {
+            Some(header) => lists::read(&view, &header).await.map(Some),
+            None => Ok(None),
+        }
+    }
+
+    async fn has_chunks(&self, chunks: &[Pointer]) -> Result<Vec<bool>> {
+        let view = self.store.view();
+        let mut has = Vec::with_capacity(chunks.len());
+        for chunk in chunks {
+            has.push(self.has_chunk(&view, chunk).await?);
+        }
+        Ok(has)
+    }
+
+    async fn put_chunk(&self, bytes: Bytes) -> Result<Pointer> {
+        let len = chunk::check_len(bytes.len())?;
+        let pointer = Pointer::of(&bytes);
+        self.add_loose(Named {
+            chunk: Chunk { pointer, len },
+            bytes: Some(bytes),
+        })
+        .await?;
+        Ok(pointer)
+    }
+
+    async fn get_chunk(&self, chunk: &Pointer) -> Result<Bytes> {
+        self.store
+            .get(CHUNKS, chunk.as_bytes())
+            .await?
+            .ok_or_else(|| no_chunk(chunk))
+    }
+
+    async fn put_list(&self, pointer: &Pointer, list: ChunkList) -> Result<()> {
+        list.check()?;
+        if self.there(&self.store.view(), pointer).await? {
+            return self.settle().await;
+        }
+        let staged = self.stage_list(pointer, &list).await?;
+        self.publish_and_release(staged).await.map(drop)
+    }
+}
+
+async fn header<V: Volume>(view: &View<V>, pointer: &Pointer) -> Result<Option<Header>> {
+    match view.get(LISTED, pointer.as_bytes()).await? {
+        Some(value) => Header::decode(&value).map(Some),
+        None => Ok(None),
+    }
+}
+
+async fn chunk_bytes<V: Volume>(view: &View<V>, chunk: &Chunk) -> Result<Bytes> {
+    match view.get(CHUNKS, chunk.pointer.as_bytes()).await? {
+        Some(bytes) if bytes.len() == chunk.len as usize => Ok(bytes),
+        Some(_) => Err(space::unreadable(
+            "a chunk of another length than its list says",
+        )),
+        None => Err(Error::new(
+            Kind::Corrupt,
+            alloc::format!("chunk {} is missing though a list names it", chunk.pointer),
+        )),
+    }
+}
+
+fn no_chunk(chunk: &Pointer) -> Error {
+    Error::new(
+        Kind::NotFound,
+        alloc::format!("chunk {chunk} is not in the store"),
+    )
+}

@@ -1,0 +1,132 @@
+//! A stream as groups of chunks, in bounded memory.
+
+use super::{
+    super::{Chunk, Hasher, Pointer},
+    references::Named,
+};
+use crate::{
+    Result,
+    chunk::{Cutter, MAX},
+    port::Body,
+};
+use alloc::{collections::VecDeque, vec::Vec};
+use bytes::{Bytes, BytesMut};
+
+/// Bytes of chunks that are committed together; what a stream takes of memory is about twice this.
+const GROUP: usize = 4 << 20;
+
+/// A stream that is being read.
+pub(super) struct Split<B> {
+    body: B,
+    /// Read ahead, to see whether the blob is small.
+    ahead: VecDeque<Bytes>,
+    piece: Bytes,
+    cutter: Cutter,
+    chunk: BytesMut,
+    whole: Hasher,
+    /// Bytes in chunks so far.
+    pub size: u64,
+    /// Chunks so far.
+    pub chunks: u32,
+}
+
+/// What a stream turned out to be.
+pub(super) enum Read<B> {
+    Small(Bytes),
+    Large(Split<B>),
+}
+
+/// Reads until it is clear whether the blob is kept whole.
+pub(super) async fn read<B: Body>(mut body: B) -> Result<Read<B>> {
+    let mut ahead = VecDeque::new();
+    let mut len = 0_usize;
+    while len <= MAX {
+        match body.next().await? {
+            Some(piece) => {
+                len = len.saturating_add(piece.len());
+                ahead.push_back(piece);
+            }
+            None => return Ok(Read::Small(joined(ahead, len))),
+        }
+    }
+    Ok(Read::Large(Split {
+        body,
+        ahead,
+        piece: Bytes::new(),
+        cutter: Cutter::new(),
+        chunk: BytesMut::new(),
+        whole: Hasher::new(),
+        size: 0,
+        chunks: 0,
+    }))
+}
+
+fn joined(mut pieces: VecDeque<Bytes>, len: usize) -> Bytes {
+    if pieces.len() <= 1 {
+        return pieces.pop_front().unwrap_or_default();
+    }
+    let mut all = BytesMut::with_capacity(len);
+    for piece in &pieces {
+        all.extend_from_slice(piece);
+    }
+    all.freeze()
+}
+
+impl<B: Body> Split<B> {
+    /// The next chunks, about [`GROUP`] bytes of them; none at the end.
+    pub async fn group(&mut self) -> Result<Vec<Named>> {
+        let mut group = Vec::new();
+        let mut len = 0;
+        while len < GROUP {
+            if self.piece.is_empty() {
+                match self.next_piece().await? {
+                    Some(piece) => self.piece = piece,
+                    None => {
+                        if !self.chunk.is_empty() {
+                            group.push(self.take_chunk());
+                        }
+                        break;
+                    }
+                }
+            }
+            match self.cutter.cut(&self.piece) {
+                Some(n) => {
+                    self.chunk.extend_from_slice(&self.piece.split_to(n));
+                    len += self.chunk.len();
+                    group.push(self.take_chunk());
+                }
+                None => {
+                    self.chunk.extend_from_slice(&self.piece);
+                    self.piece.clear();
+                }
+            }
+        }
+        Ok(group)
+    }
+
+    /// The pointer of all that was read.
+    pub fn finish(self) -> Pointer {
+        self.whole.finish()
+    }
+
+    async fn next_piece(&mut self) -> Result<Option<Bytes>> {
+        match self.ahead.pop_front() {
+            Some(piece) => Ok(Some(piece)),
+            None => self.body.next().await,
+        }
+    }
+
+    fn take_chunk(&mut self) -> Named {
+        let bytes = self.chunk.split().freeze();
+        self.whole.update(&bytes);
+        self.size += bytes.len() as u64;
+        self.chunks = self.chunks.saturating_add(1);
+        Named {
+            chunk: Chunk {
+                pointer: Pointer::of(&bytes),
+                len: bytes.len() as u32,
+            },
+            bytes: Some(bytes),
+        }
+    }
+}
