@@ -25,6 +25,7 @@ mod block_on;
 mod driver;
 mod entropy;
 mod platform;
+pub mod tree;
 mod volume;
 
 pub use littoral_core as core;

@@ -1,0 +1,177 @@
+//! How the program ends: exit statuses, and errors that say what to do next.
+
+use littoral::core::{Error, Kind};
+use std::error::Error as _;
+
+/// Shown below `--help`, in the manual, and in the README.
+pub const HELP: &str = "\
+Exit status:
+  0    done
+  1    something else went wrong
+  2    the arguments, or bytes from outside, are not what the command takes
+  3    there is nothing of this name
+  4    damage: bytes are not what they should be
+  5    somebody else holds the store, or the queue is full
+  6    the remote cannot be reached, or did not answer in time: try again
+  7    the remote wants another token
+  8    somebody else was first: it is there already, or points elsewhere now
+  9    no permission to write
+  10   no room
+  11   an earlier write failed: open the store again
+  12   incomplete: some files could not be read, and the root was not moved
+  130  interrupted; what was acknowledged is there
+
+Results go to standard output, everything else to standard error. With --json an error is a document
+on standard output too: {\"error\":{\"code\":...,\"message\":...,\"hint\":...}} (`cat` keeps standard output for the blob, and
+reports on standard error).
+
+Examples:
+  littoral put photo.jpg                        prints the pointer
+  littoral cat POINTER > photo.jpg
+  littoral import ~/notes                       names the tree with the root `notes`
+  littoral --remote http://host:7420 sync       uploads what is queued
+  littoral --store new --remote http://host:7420 export notes ./restored
+";
+
+/// A status for `exit`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Exit(pub u8);
+
+impl Exit {
+    pub const DONE: Exit = Exit(0);
+    pub const OTHER: Exit = Exit(1);
+    pub const USAGE: Exit = Exit(2);
+    pub const DAMAGED: Exit = Exit(4);
+    pub const UNREACHABLE: Exit = Exit(6);
+    pub const INCOMPLETE: Exit = Exit(12);
+    pub const INTERRUPTED: Exit = Exit(130);
+
+    pub fn of(kind: Kind) -> Exit {
+        Exit(match kind {
+            Kind::InvalidInput | Kind::OutOfRange => 2,
+            Kind::NotFound => 3,
+            Kind::Corrupt => 4,
+            Kind::Busy => 5,
+            Kind::Transient | Kind::Timeout => 6,
+            Kind::Auth => 7,
+            Kind::Conflict | Kind::AlreadyExists => 8,
+            Kind::ReadOnly => 9,
+            Kind::Quota => 10,
+            Kind::Poisoned => 11,
+            _ => 1,
+        })
+    }
+}
+
+/// Why a command did not do what it was told.
+#[derive(Debug)]
+pub struct Failure {
+    pub exit: Exit,
+    /// The name of the kind.
+    pub code: &'static str,
+    pub message: String,
+    /// What the user can do about it.
+    pub hint: Option<String>,
+}
+
+impl Failure {
+    pub fn new(kind: Kind, message: impl Into<String>) -> Self {
+        Failure {
+            exit: Exit::of(kind),
+            code: kind.name(),
+            message: message.into(),
+            hint: None,
+        }
+    }
+
+    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+
+    /// The reader of standard output has seen enough. Nobody is left to be told.
+    pub fn nobody_reads() -> Self {
+        Failure {
+            exit: Exit::DONE,
+            code: "",
+            message: String::new(),
+            hint: None,
+        }
+    }
+
+    pub fn is_silent(&self) -> bool {
+        self.message.is_empty()
+    }
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        let mut message = error.to_string();
+        let mut cause = error.source();
+        while let Some(error) = cause {
+            let text = error.to_string();
+            // Many errors repeat their cause; once is enough.
+            if !message.contains(&text) {
+                message.push_str(": ");
+                message.push_str(&text);
+            }
+            cause = error.source();
+        }
+        let failure = Failure::new(error.kind(), message);
+        match hint(error.kind()) {
+            Some(text) => failure.hint(text),
+            None => failure,
+        }
+    }
+}
+
+/// What helps whatever the command was; commands that know better say so themselves.
+fn hint(kind: Kind) -> Option<&'static str> {
+    Some(match kind {
+        Kind::Busy => "wait for the other program to end, or use another --store",
+        Kind::Corrupt => {
+            "`littoral verify` shows all damage, `littoral repair --remote URL` fetches what the remote has"
+        }
+        Kind::Transient | Kind::Timeout => {
+            "what was put is safe and stays queued; try again with `littoral sync`"
+        }
+        Kind::Auth => "set LITTORAL_TOKEN to the remote's token",
+        Kind::Quota => {
+            "make room, or give some back with `littoral reclaim`; the store is as it was"
+        }
+        Kind::Poisoned => "check the disk; the next command opens the store again and recovers it",
+        Kind::NotImplemented => "a newer littoral may be able to",
+        _ => return None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_kind_but_what_has_no_status_of_its_own_has_one() {
+        for kind in Kind::ALL {
+            let exit = Exit::of(kind);
+            let has_none = matches!(kind, Kind::Closed | Kind::NotImplemented);
+            assert_eq!(exit == Exit::OTHER, has_none, "{kind:?}");
+            assert!(HELP.contains(&format!("\n  {:<3}  ", exit.0)), "{kind:?}");
+        }
+    }
+
+    #[test]
+    fn a_cause_is_told_once() {
+        let cause = Error::new(Kind::Transient, "connection refused");
+        let told = Error::new(Kind::Transient, "cannot reach it").with_source(cause.clone());
+        assert_eq!(
+            Failure::from(told).message,
+            "cannot reach it: connection refused"
+        );
+        let again =
+            Error::new(Kind::Transient, "it says: connection refused").with_source(cause);
+        assert_eq!(
+            Failure::from(again).message,
+            "it says: connection refused"
+        );
+    }
+}

@@ -1,0 +1,142 @@
+//! Results to standard output, the rest to standard error; both as text or as JSON.
+
+use super::exit::Failure;
+use console::Style;
+use serde::Serialize;
+use std::{
+    fmt::Display,
+    io::{self, Write},
+};
+
+/// How the user wants to be told.
+#[derive(Clone, Copy, Debug)]
+pub struct Output {
+    pub json: bool,
+    pub quiet: bool,
+}
+
+impl Output {
+    /// One result: a line of JSON, or its text.
+    pub fn result(self, value: &(impl Serialize + Display)) -> Result<(), Failure> {
+        let line = if self.json {
+            json(value)
+        } else {
+            format!("{value}\n")
+        };
+        self.bytes(line.as_bytes())
+    }
+
+    /// Bytes as they are.
+    pub fn bytes(self, bytes: &[u8]) -> Result<(), Failure> {
+        let mut out = io::stdout().lock();
+        written(out.write_all(bytes).and_then(|()| out.flush()))
+    }
+
+    /// Something worth knowing that is not the result.
+    pub fn note(self, text: impl Display) {
+        if !self.quiet && !self.json {
+            let style = Style::new().for_stderr().dim();
+            say(format_args!("{}", style.apply_to(text)));
+        }
+    }
+
+    /// Something that did not go as asked, though the command goes on.
+    pub fn warn(self, text: impl Display) {
+        let style = Style::new().for_stderr().yellow();
+        say(format_args!("{} {text}", style.apply_to("warning:")));
+    }
+
+    /// Why the command failed: on standard error, and for programs as a document on standard output
+    /// unless that holds a blob's bytes.
+    pub fn failure(self, failure: &Failure, place: Place) {
+        if failure.is_silent() {
+            return;
+        }
+        if self.json {
+            let line = json(&Report {
+                error: Reported {
+                    code: failure.code,
+                    message: &failure.message,
+                    hint: failure.hint.as_deref(),
+                },
+            });
+            // There is nobody to tell when this fails.
+            let _ = match place {
+                Place::Result => self.bytes(line.as_bytes()).is_ok(),
+                Place::Aside => io::stderr().write_all(line.as_bytes()).is_ok(),
+            };
+            return;
+        }
+        let red = Style::new().for_stderr().red().bold();
+        say(format_args!(
+            "{} {}",
+            red.apply_to("error:"),
+            failure.message
+        ));
+        if let Some(hint) = &failure.hint {
+            let cyan = Style::new().for_stderr().cyan();
+            say(format_args!("{} {hint}", cyan.apply_to("hint:")));
+        }
+    }
+}
+
+/// Where an error goes when the user wants JSON.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// Standard output, like a result.
+    Result,
+    /// Standard error: standard output holds a blob's bytes.
+    Aside,
+}
+
+#[derive(Serialize)]
+struct Report<'a> {
+    error: Reported<'a>,
+}
+
+#[derive(Serialize)]
+struct Reported<'a> {
+    code: &'a str,
+    message: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    hint: Option<&'a str>,
+}
+
+/// Standard error that went away is no reason to stop.
+fn say(text: std::fmt::Arguments<'_>) {
+    let _ = writeln!(io::stderr(), "{text}");
+}
+
+fn json(value: &impl Serialize) -> String {
+    match serde_json::to_string(value) {
+        Ok(line) => line + "\n",
+        Err(error) => format!("{{\"error\":{{\"code\":\"Other\",\"message\":\"{error}\"}}}}\n"),
+    }
+}
+
+/// What came of writing to standard output.
+pub fn written(result: io::Result<()>) -> Result<(), Failure> {
+    match result {
+        Ok(()) => Ok(()),
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Err(Failure::nobody_reads()),
+        Err(error) => {
+            let error = littoral::core::Error::from(error).context("standard output");
+            Err(error.into())
+        }
+    }
+}
+
+/// Bytes for people: `4.1 MiB`.
+pub fn size(bytes: u64) -> impl Display {
+    indicatif::HumanBytes(bytes)
+}
+
+/// A count for people: `12,345`.
+pub fn count(n: u64) -> impl Display {
+    indicatif::HumanCount(n)
+}
+
+/// `1 file`, `2 files`.
+pub fn plural(n: u64, one: &str, many: &str) -> String {
+    format!("{} {}", count(n), if n == 1 { one } else { many })
+}
