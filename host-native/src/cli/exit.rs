@@ -167,11 +167,7 @@ mod tests {
             Failure::from(told).message,
             "cannot reach it: connection refused"
         );
-        let again =
-            Error::new(Kind::Transient, "it says: connection refused").with_source(cause);
-        assert_eq!(
-            Failure::from(again).message,
-            "it says: connection refused"
-        );
+        let again = Error::new(Kind::Transient, "it says: connection refused").with_source(cause);
+        assert_eq!(Failure::from(again).message, "it says: connection refused");
     }
 }

@@ -6,7 +6,8 @@ use std::{io, sync::Arc};
 
 #[cfg(any(target_os = "linux", target_os = "android"))]
 pub(super) fn flush(top: &Arc<Dir>) -> io::Result<()> {
-    Ok(rustix::fs::syncfs(top)?)
+    // The handle itself is only a path (`O_PATH`), which cannot be synced.
+    Ok(rustix::fs::syncfs(top.open(".")?)?)
 }
 
 #[cfg(all(unix, not(any(target_os = "linux", target_os = "android"))))]

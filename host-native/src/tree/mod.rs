@@ -17,6 +17,8 @@ mod flush;
 mod format;
 mod import;
 mod name;
+#[cfg(test)]
+mod tests;
 mod walk;
 
 pub use compare::{Compared, Difference, compare};
