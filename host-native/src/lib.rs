@@ -22,8 +22,11 @@
 #![warn(missing_docs)]
 
 mod block_on;
+mod clock;
 mod driver;
 mod entropy;
+mod http;
+mod net;
 mod platform;
 pub mod tree;
 mod volume;
@@ -31,6 +34,8 @@ mod volume;
 pub use littoral_core as core;
 
 pub use block_on::block_on;
+pub use clock::SystemClock;
 pub use driver::{Driver, spawn_driver};
 pub use entropy::OsEntropy;
+pub use http::{HttpBody, HttpClient, HttpOptions};
 pub use volume::{FileOptions, FileVolume};

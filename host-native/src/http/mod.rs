@@ -1,0 +1,14 @@
+//! The HTTP port over hyper.
+//!
+//! | file | what is in it |
+//! |---|---|
+//! | `client.rs` | connections, TLS, options |
+//! | `exchange.rs` | one request and its answer |
+//! | `body.rs` | bodies on their way out and in |
+
+mod body;
+mod client;
+mod exchange;
+
+pub use body::HttpBody;
+pub use client::{HttpClient, HttpOptions};

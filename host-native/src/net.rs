@@ -1,0 +1,94 @@
+//! The one thread on which sockets and timers live.
+//!
+//! hyper needs a tokio reactor, and callers come with any executor or none. So there is one reactor
+//! of our own, on one thread, started at first use; futures that need it are polled by
+//! whoever awaits them, inside its context.
+
+use crate::core::{Error, Kind, Result};
+use pin_project_lite::pin_project;
+use std::{
+    pin::Pin,
+    sync::OnceLock,
+    task::{Context, Poll},
+    thread,
+    time::Duration,
+};
+use tokio::{
+    runtime::{self, Handle},
+    time::Sleep,
+};
+
+/// The reactor, started if it is not running yet.
+///
+/// # Errors
+/// `Transient` when the system gives no thread or no more descriptors.
+pub(crate) fn reactor() -> Result<&'static Handle> {
+    static REACTOR: OnceLock<Handle> = OnceLock::new();
+    if let Some(handle) = REACTOR.get() {
+        return Ok(handle);
+    }
+    let runtime = runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    let handle = runtime.handle().clone();
+    // Two callers may race: the one that is late leaves its runtime unused, without a thread.
+    if REACTOR.set(handle).is_ok() {
+        thread::Builder::new()
+            .name("littoral-net".into())
+            .spawn(move || runtime.block_on(std::future::pending::<()>()))?;
+    }
+    REACTOR
+        .get()
+        .ok_or_else(|| Error::new(Kind::Transient, "the network thread did not start"))
+}
+
+/// A timer that works on any executor.
+pub(crate) fn timer(duration: Duration) -> Result<Sleep> {
+    let _context = reactor()?.enter();
+    Ok(tokio::time::sleep(duration))
+}
+
+pin_project! {
+    /// A future that is polled in the reactor's context, wherever it is polled.
+    pub(crate) struct InReactor<F> {
+        #[pin]
+        future: F,
+        reactor: &'static Handle,
+    }
+}
+
+impl<F> InReactor<F> {
+    pub(crate) fn new(future: F) -> Result<Self> {
+        Ok(InReactor {
+            future,
+            reactor: reactor()?,
+        })
+    }
+}
+
+impl<F: Future> Future for InReactor<F> {
+    type Output = F::Output;
+
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<F::Output> {
+        let this = self.project();
+        let _entered = this.reactor.enter();
+        this.future.poll(context)
+    }
+}
+
+/// Runs hyper's background work on the reactor, also when it is begun outside of its context.
+#[derive(Clone, Copy)]
+pub(crate) struct OnReactor;
+
+impl<F> hyper::rt::Executor<F> for OnReactor
+where
+    F: Future + Send + 'static,
+    F::Output: Send + 'static,
+{
+    fn execute(&self, future: F) {
+        // A request got this far, so the reactor runs.
+        if let Ok(reactor) = reactor() {
+            reactor.spawn(future);
+        }
+    }
+}
