@@ -1,0 +1,21 @@
+//! A real store with damage anywhere: whatever is read is something that was written there.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use littoral_fuzz::image::{Image, Patch, use_everything};
+use std::sync::LazyLock;
+
+static IMAGE: LazyLock<Image> = LazyLock::new(Image::new);
+
+fuzz_target!(|patches: Vec<Patch>| {
+    use_everything(
+        IMAGE.patched(0..IMAGE.bytes.len(), &patches),
+        |key, value| {
+            assert!(
+                key == b"new" || IMAGE.ever_held(key, value),
+                "damaged bytes were returned as data: key {key:?}, {} bytes",
+                value.len()
+            );
+        },
+    );
+});

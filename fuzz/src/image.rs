@@ -1,0 +1,176 @@
+//! A small store as the bytes of its file, with something in every part of it: tables, packs,
+//! and commits that are only in the log.
+
+use crate::Fixed;
+use arbitrary::Arbitrary;
+use bytes::Bytes;
+use futures::{
+    executor::block_on,
+    future::{self, Either},
+};
+use littoral_core::{
+    Result,
+    engine::{Batch, Direction, Durability, KeyRange, Options, Space, Store},
+    port::{MemoryVolume, Volume},
+};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    ops::Range,
+    pin::pin,
+};
+
+const SPACE: Space = Space(0x80);
+/// Everything that a key has ever been set to.
+type Model = BTreeMap<Vec<u8>, BTreeSet<Bytes>>;
+
+/// A store's file, and what may be read from it.
+pub struct Image {
+    /// The file.
+    pub bytes: Vec<u8>,
+    /// The two slots of the superblock.
+    pub superblock: Range<usize>,
+    /// The two log areas.
+    pub log: Range<usize>,
+    /// Tables and packs.
+    pub extents: Range<usize>,
+    values: Model,
+}
+
+/// New bytes for a place in a file.
+#[derive(Arbitrary, Debug)]
+pub struct Patch {
+    /// Where, taken modulo the length of the part.
+    pub at: u32,
+    /// What is there then.
+    pub bytes: Vec<u8>,
+}
+
+impl Image {
+    /// Makes the store.
+    pub fn new() -> Image {
+        let mut values = Model::new();
+        let volume = MemoryVolume::new();
+        let log_size = block_on(async {
+            let store = Store::open(volume.clone(), &Fixed, options()).await?;
+            for round in 0..3u8 {
+                fill(&store, round, &mut values).await?;
+                store.checkpoint().await?;
+            }
+            fill(&store, 3, &mut values).await?;
+            // The store is left as by a crash: its last commits are in the log only.
+            Ok::<_, littoral_core::Error>(store.stats().log_size as usize)
+        })
+        .expect("a store in memory");
+        let bytes = volume.to_bytes();
+        let slots = bytes.len().min(8192);
+        let logs = bytes.len().min(slots + 2 * log_size);
+        Image {
+            superblock: 0..slots,
+            log: slots..logs,
+            extents: logs..bytes.len(),
+            bytes,
+            values,
+        }
+    }
+
+    /// The file with `patches` in the part `part` of it.
+    pub fn patched(&self, part: Range<usize>, patches: &[Patch]) -> Vec<u8> {
+        let mut file = self.bytes.clone();
+        for patch in patches {
+            let place = part.start + patch.at as usize % part.len().max(1);
+            let end = part.end.min(place + patch.bytes.len());
+            if let Some(target) = file.get_mut(place..end) {
+                let len = target.len();
+                target.copy_from_slice(&patch.bytes[..len]);
+            }
+        }
+        file
+    }
+
+    /// Whether `key` was ever set to `value`.
+    pub fn ever_held(&self, key: &[u8], value: &Bytes) -> bool {
+        self.values.get(key).is_some_and(|all| all.contains(value))
+    }
+}
+
+impl Default for Image {
+    fn default() -> Self {
+        Image::new()
+    }
+}
+
+fn options() -> Options {
+    let mut options = Options::default();
+    options.log_size = 64 << 10;
+    options.alignment = 8;
+    options.memory_budget = 1 << 20;
+    options.max_size = 16 << 20;
+    options
+}
+
+async fn fill(store: &Store<MemoryVolume>, round: u8, values: &mut Model) -> Result<()> {
+    for number in 0..24u8 {
+        let key = vec![b'k', number];
+        let len = match number {
+            0..8 => number as usize,
+            8..16 => 100 * number as usize,
+            _ => 1000 * number as usize,
+        };
+        let value = Bytes::from(vec![round.wrapping_mul(31) ^ number; len]);
+        let mut batch = Batch::new();
+        batch.put(SPACE, key.clone(), value.clone());
+        if number % 7 == round {
+            batch.delete(SPACE, vec![b'k', number + 1]);
+            batch.delete_range(SPACE, KeyRange::between(vec![b'k', 22], vec![b'k', 23]));
+        }
+        store.commit(batch, Durability::Strict).await?;
+        values.entry(key).or_default().insert(value);
+    }
+    Ok(())
+}
+
+/// Opens `file` and uses all of it. Every error is fine; `seen` is told each value that is read.
+pub fn use_everything(file: Vec<u8>, mut seen: impl FnMut(&[u8], &Bytes)) {
+    let volume = MemoryVolume::from_bytes(file);
+    block_on(async {
+        for _ in 0..2 {
+            let Ok(store) = Store::open(volume.clone(), &Fixed, options()).await else {
+                return;
+            };
+            let driver = store.clone();
+            let drive = pin!(driver.drive());
+            let work = pin!(work(&store, &mut seen));
+            if let Either::Left(((), work)) = future::select(drive, work).await {
+                work.await;
+            }
+        }
+    });
+}
+
+async fn work<V: Volume>(store: &Store<V>, seen: &mut impl FnMut(&[u8], &Bytes)) {
+    for number in 0..24u8 {
+        if let Ok(Some(value)) = store.get(SPACE, &[b'k', number]).await {
+            seen(&[b'k', number], &value);
+        }
+    }
+    for direction in [Direction::Forward, Direction::Backward] {
+        let mut scan = store.view().scan(SPACE, KeyRange::all(), direction);
+        // As many as a file of this size can hold; one that goes on for ever is a hang.
+        while let Ok(Some(entry)) = scan.next().await {
+            if let Ok(value) = scan.value().await {
+                seen(&entry.key, &value);
+            }
+        }
+    }
+    let _ = store.verify().await;
+    let _ = store.backup(MemoryVolume::new(), &Fixed).await;
+    let mut batch = Batch::new();
+    batch.put(SPACE, &b"new"[..], &b"value"[..]);
+    if store.commit(batch, Durability::Strict).await.is_ok() {
+        let value = store.get(SPACE, b"new").await;
+        assert!(!matches!(value, Ok(None)), "what was committed is gone");
+    }
+    let _ = store.checkpoint().await;
+    let _ = store.reclaim().await;
+    let _ = store.close().await;
+}
