@@ -58,7 +58,7 @@ pub fn cargo_test() -> Result<()> {
 /// Licences, bans and sources of everything that we depend on.
 pub fn deny() -> Result<()> {
     setup::cargo_deny()?;
-    Cmd::cargo("deny --all-features check licenses bans sources").run()
+    Cmd::cargo("deny --all-features check --hide-inclusion-graph licenses bans sources").run()
 }
 
 #[derive(clap::Args)]
