@@ -1,0 +1,36 @@
+//! Littoral beside its peers: every contender in one run, taking turns, so that the ratios hold
+//! on a noisy machine. `docs/benchmarks.md` says what is measured and how.
+
+mod data;
+mod machine;
+mod native;
+mod report;
+mod table;
+
+use clap::{Parser, Subcommand};
+
+#[derive(Parser)]
+#[command(about = "Measures Littoral beside its peers", version)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Native stores: commits, blobs, reads, scans, opening, space.
+    Native(native::Arguments),
+    /// Renders the tables of a run.
+    Table(table::Arguments),
+    /// One measurement in a process of its own.
+    #[command(hide = true)]
+    Child(native::child::Arguments),
+}
+
+fn main() -> anyhow::Result<()> {
+    match Arguments::parse().command {
+        Command::Native(arguments) => native::run(&arguments),
+        Command::Table(arguments) => table::run(&arguments),
+        Command::Child(arguments) => native::child::run(arguments),
+    }
+}
