@@ -91,7 +91,7 @@ impl Cutter {
     }
 }
 
-fn gear(byte: u8) -> u64 {
+pub(super) fn gear(byte: u8) -> u64 {
     GEAR.get(usize::from(byte)).copied().unwrap_or_default()
 }
 

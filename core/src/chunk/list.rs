@@ -93,3 +93,48 @@ fn check_row(i: usize, len: u32) -> Result<()> {
 fn invalid(message: alloc::string::String) -> Error {
     Error::new(Kind::InvalidInput, message)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn chunk(byte: u8, len: u32) -> Chunk {
+        Chunk {
+            pointer: Pointer::from_bytes([byte; 32]),
+            len,
+        }
+    }
+
+    #[test]
+    fn a_list_is_36_bytes_for_each_chunk_and_comes_back() {
+        let list = ChunkList(alloc::vec![
+            chunk(1, 1),
+            chunk(2, 0x30201),
+            chunk(1, MAX_CHUNK)
+        ]);
+        let bytes = list.encode();
+        assert_eq!(bytes.len(), 3 * ROW);
+        assert_eq!(bytes[36..68], [2; 32]);
+        assert_eq!(bytes[68..72], [1, 2, 3, 0]);
+        assert_eq!(ChunkList::decode(&bytes).unwrap(), list);
+        assert_eq!(list.size(), 1 + 0x30201 + u64::from(MAX_CHUNK));
+        assert_eq!(ChunkList::decode(&[]).unwrap(), ChunkList::default());
+    }
+
+    #[test]
+    fn a_list_that_is_cut_or_says_impossible_lengths_is_refused() {
+        let bytes = ChunkList(alloc::vec![chunk(1, 7), chunk(2, 8)]).encode();
+        for len in 1..bytes.len() {
+            let cut = ChunkList::decode(&bytes[..len]);
+            assert_eq!(cut.is_ok(), len == ROW, "{len}");
+        }
+        for len in [0, MAX_CHUNK + 1, u32::MAX] {
+            let list = ChunkList(alloc::vec![chunk(1, 7), chunk(2, len)]);
+            let error = ChunkList::decode(&list.encode()).unwrap_err();
+            assert_eq!(error.kind(), Kind::InvalidInput);
+            assert!(alloc::format!("{error}").starts_with("chunk 1 "), "{error}");
+            assert_eq!(list.check().unwrap_err().kind(), Kind::InvalidInput);
+        }
+        assert!(ChunkList::default().check().is_err());
+    }
+}

@@ -3,6 +3,8 @@
 
 mod cutter;
 mod list;
+#[cfg(test)]
+mod tests;
 
 pub use cutter::{AVERAGE, Cutter, MAX, MIN};
 pub use list::MAX_CHUNK;
