@@ -71,7 +71,7 @@ fn run_targets(targets: &[String], seconds: u64) -> Result<()> {
         if seeds.is_dir() {
             cmd = cmd.arg(&seeds);
         }
-        cmd.words("-- -print_final_stats=1")
+        cmd.words("-- -verbosity=0 -print_funcs=0 -print_final_stats=1")
             .arg(format!("-max_total_time={seconds}"))
             .arg(format!("-timeout={HANG}"))
             .arg(format!("-malloc_limit_mb={ALLOCATION}"))

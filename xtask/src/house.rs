@@ -113,12 +113,27 @@ fn dependency_table(files: &[PathBuf]) -> Result<Vec<String>> {
     }
     let page =
         fs::read_to_string(DEPENDENCIES).with_context(|| format!("reading {DEPENDENCIES}"))?;
-    let rows = rows(&page);
-    let missing = used.difference(&rows);
-    let stale = rows.difference(&used);
-    let missing = missing.map(|name| format!("{DEPENDENCIES}: no row says what {name} is for"));
-    let stale = stale.map(|name| format!("{DEPENDENCIES}: nothing depends on {name} directly"));
-    Ok(missing.chain(stale).collect())
+    Ok(compare_rows(&used, &page))
+}
+
+fn compare_rows(used: &BTreeSet<String>, page: &str) -> Vec<String> {
+    let rows = rows(page);
+    let mut broken = Vec::new();
+    for name in used {
+        if !rows.iter().any(|row| row.contains(name)) {
+            broken.push(format!("{DEPENDENCIES}: no row says what {name} is for"));
+        }
+    }
+    for row in rows {
+        if row.is_disjoint(used) {
+            let names: Vec<_> = row.into_iter().collect();
+            let names = names.join(", ");
+            broken.push(format!(
+                "{DEPENDENCIES}: nothing depends on {names} directly"
+            ));
+        }
+    }
+    broken
 }
 
 fn direct_dependencies(manifest: &Path) -> Result<BTreeSet<String>> {
@@ -144,13 +159,14 @@ fn direct_dependencies(manifest: &Path) -> Result<BTreeSet<String>> {
         .collect())
 }
 
-/// The names in the first column of the page's tables: those in backticks.
-fn rows(page: &str) -> BTreeSet<String> {
+/// The names in the first column of each row of the page's tables: those in backticks.
+fn rows(page: &str) -> Vec<BTreeSet<String>> {
     page.lines()
         .filter_map(|line| line.strip_prefix("| "))
         .filter_map(|line| line.split(" | ").next())
-        .flat_map(|cell| cell.split('`').skip(1).step_by(2))
-        .map(str::to_owned)
+        .map(|cell| cell.split('`').skip(1).step_by(2).map(str::to_owned))
+        .map(|names| names.collect::<BTreeSet<_>>())
+        .filter(|names| !names.is_empty())
         .collect()
 }
 
@@ -163,7 +179,20 @@ mod tests {
         let page = "| name | for |\n|---|---|\n| `a`, `b-c` | like `d` |\n| plain | - |\n";
         assert_eq!(
             rows(page),
-            BTreeSet::from(["a".to_owned(), "b-c".to_owned()])
+            [BTreeSet::from(["a".to_owned(), "b-c".to_owned()])]
+        );
+    }
+
+    #[test]
+    fn a_dependency_without_a_row_and_a_row_without_a_dependency_are_reported() {
+        let used = BTreeSet::from(["a".to_owned(), "new".to_owned()]);
+        let page = "| `a` with `feature` | x |\n| `old` | y |\n";
+        assert_eq!(
+            compare_rows(&used, page),
+            [
+                "docs/dependencies.md: no row says what new is for",
+                "docs/dependencies.md: nothing depends on old directly",
+            ]
         );
     }
 
