@@ -16,10 +16,43 @@
 //! # Ok::<(), littoral_core::Error>(()) }).unwrap();
 //! ```
 
-mod thin;
+mod backup;
+mod batch;
+mod cache;
+mod codec;
+mod commit;
+mod device;
+mod disk;
+mod extent;
+mod log;
+mod manifest;
+mod memtable;
+mod open;
+mod reclaim;
+mod state;
+mod store;
+mod superblock;
+mod table;
 mod types;
+mod upkeep;
+mod verify;
+mod version;
+mod view;
 
-pub use thin::{Batch, Receipt, Scan, Store, View};
+pub use batch::Batch;
+pub use commit::Receipt;
+pub use store::Store;
+#[cfg(feature = "sabotage")]
+pub use types::Sabotage;
 pub use types::{
     Direction, Durability, Entry, KeyRange, Options, Reclaimed, Space, Stats, Verified,
 };
+pub use view::{Scan, View};
+
+/// Longest key in bytes.
+pub const MAX_KEY: usize = 4096;
+/// Longest value in bytes.
+pub const MAX_VALUE: usize = 16 << 20;
+/// Smallest and largest log area in bytes.
+pub(crate) const MIN_LOG: u64 = 64 << 10;
+pub(crate) const MAX_LOG: u64 = 1 << 30;

@@ -1,6 +1,6 @@
 //! The engine's plain values.
 
-use crate::Damage;
+use crate::{Damage, Error};
 use alloc::vec::Vec;
 use bytes::Bytes;
 
@@ -152,7 +152,7 @@ pub enum Sabotage {
 }
 
 /// What a store is made of at this moment.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct Stats {
     /// The last commit's number.
@@ -171,6 +171,8 @@ pub struct Stats {
     pub tables: usize,
     /// See `tables`.
     pub table_bytes: u64,
+    /// Entries in all tables; a key that was changed since may be counted twice.
+    pub table_entries: u64,
     /// Packs and their bytes.
     pub packs: usize,
     /// See `packs`.
@@ -181,6 +183,8 @@ pub struct Stats {
     pub memory: usize,
     /// Writes fail since an earlier write or sync failed.
     pub poisoned: bool,
+    /// Why the last attempt at background work failed, until one succeeds.
+    pub upkeep_error: Option<Error>,
 }
 
 /// What a run of `reclaim` did.

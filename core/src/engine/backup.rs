@@ -1,0 +1,77 @@
+//! A consistent copy while writes go on.
+
+use super::{
+    batch::Batch,
+    store::Store,
+    types::{Direction, Durability, Options, Space},
+    view::Scan,
+};
+use crate::{
+    Error, Kind, Result,
+    port::{Entropy, Volume},
+};
+use bytes::Bytes;
+use futures::future::{Either, select};
+
+/// Values that are copied in one commit.
+const BATCH: usize = 1 << 20;
+
+impl<V: Volume> Store<V> {
+    /// Writes a consistent, compact copy of the store as it is now into the empty `target`, while
+    /// reads and writes go on. Opening the copy is the restore. Returns the number of entries.
+    ///
+    /// # Errors
+    /// `AlreadyExists` when the target is not empty; `Corrupt` when a value cannot be read:
+    /// a backup is never silently incomplete; those of both volumes.
+    pub async fn backup<T: Volume>(&self, target: T, entropy: &impl Entropy) -> Result<u64> {
+        if target.len().await? != 0 {
+            return Err(Error::new(
+                Kind::AlreadyExists,
+                "the target of a backup is not empty: name a new file",
+            ));
+        }
+        let view = self.view();
+        let (alignment, log_size) = {
+            let state = self.0.state.lock();
+            state.check_open()?;
+            (state.superblock.alignment, state.superblock.log_size)
+        };
+        let options = Options {
+            alignment,
+            log_size,
+            ..Options::default()
+        };
+        let copy = Store::open(target, entropy, options).await?;
+        let all = Bytes::from_static(&[0xff; super::MAX_KEY + 2]);
+        let scan = Scan::new(view, Bytes::new(), all, Direction::Forward);
+        let copying = core::pin::pin!(copy_all(scan, &copy));
+        let driving = core::pin::pin!(copy.drive());
+        let count = match select(copying, driving).await {
+            Either::Left((result, _)) => result?,
+            Either::Right(((), _)) => return Err(super::store::closed()),
+        };
+        copy.close().await?;
+        Ok(count)
+    }
+}
+
+async fn copy_all<V: Volume, T: Volume>(mut scan: Scan<V>, copy: &Store<T>) -> Result<u64> {
+    let mut batch = Batch::new();
+    let (mut size, mut count) = (0, 0u64);
+    while let Some((key, _)) = scan.next_value().await? {
+        let value = scan.value().await?;
+        let Some((space, key)) = key.split_first() else {
+            continue;
+        };
+        size += value.len() + key.len();
+        count += 1;
+        batch.put(Space(*space), key, value);
+        if size >= BATCH || batch.len() >= 512 {
+            copy.commit(core::mem::take(&mut batch), Durability::Memory)
+                .await?;
+            size = 0;
+        }
+    }
+    copy.commit(batch, Durability::Memory).await?;
+    Ok(count)
+}

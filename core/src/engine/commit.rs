@@ -1,0 +1,340 @@
+//! Group commit: whoever waits writes for all.
+//!
+//! A commit hands its batch over under the lock; it is then in a group and in the memtable. Of
+//! those who wait for it, one becomes the leader: it writes the oldest group as one record, syncs,
+//! and wakes the others, while the next group gathers behind it (the second buffer). No thread or
+//! timer is needed, and with one writer no hand-over between threads is paid.
+//!
+//! A leader that is dropped half-way leaves the record in `State::flight`; the next one writes the
+//! same bytes to the same place again.
+
+use super::{
+    batch::{Batch, Prepared},
+    state::{Flight, HandOver, Job, Phase, Step},
+    store::{Inner, Store, closed},
+    types::Durability,
+    version::Pack,
+};
+use crate::{Error, Kind, Result, port::Volume};
+use alloc::vec::Vec;
+use bytes::Bytes;
+use core::{
+    future::Future,
+    pin::Pin,
+    task::{Context, Poll, Waker},
+};
+
+/// Values of large batches are gathered in packs of about a 32nd of the file, within these bounds.
+const MIN_PACK: u64 = 1 << 20;
+const MAX_PACK: u64 = 64 << 20;
+/// Values of a run shorter than this are written together.
+const GATHER: usize = 1 << 20;
+
+/// Tells how far a commit has come. Dropping it changes nothing.
+pub struct Receipt<V> {
+    store: Store<V>,
+    commit: u64,
+}
+
+impl<V> Clone for Receipt<V> {
+    fn clone(&self) -> Self {
+        Receipt {
+            store: self.store.clone(),
+            commit: self.commit,
+        }
+    }
+}
+
+impl<V: Volume> Receipt<V> {
+    /// The commit's number.
+    pub fn commit(&self) -> u64 {
+        self.commit
+    }
+
+    /// What the commit has reached so far.
+    pub fn reached(&self) -> Durability {
+        let state = self.store.0.state.lock();
+        if state.durable >= self.commit {
+            Durability::Strict
+        } else if state.written >= self.commit {
+            Durability::Local
+        } else {
+            Durability::Memory
+        }
+    }
+
+    /// Returns once the commit has reached `durability`.
+    ///
+    /// # Errors
+    /// `Poisoned` if it never will in this process; `NotImplemented` for `Remote`, which only a pair gives.
+    pub async fn wait(&self, durability: Durability) -> Result<()> {
+        if durability == Durability::Remote {
+            return Err(only_pairs());
+        }
+        self.store.0.reach(self.commit, durability).await
+    }
+}
+
+pub(crate) async fn commit<V: Volume>(
+    store: &Store<V>,
+    batch: Batch,
+    durability: Durability,
+) -> Result<Receipt<V>> {
+    if durability == Durability::Remote {
+        return Err(only_pairs());
+    }
+    let inner = &*store.0;
+    let log_size = inner.state.lock().superblock.log_size;
+    let prepared = batch.prepare(log_size)?;
+    let encoded: Option<Bytes> = (prepared.run_len == 0).then(|| prepared.encode(0).into());
+    loop {
+        // While listening: room that is made from here on is not missed.
+        let room = inner.room.listen();
+        match inner.hand_over(&prepared, encoded.clone(), durability)? {
+            HandOver::Done(commit) => {
+                let receipt = Receipt {
+                    store: store.clone(),
+                    commit,
+                };
+                inner.reach(commit, durability).await?;
+                return Ok(receipt);
+            }
+            HandOver::Behind(commit) => inner.reach(commit, Durability::Local).await?,
+            HandOver::NeedsPack(len) => inner.open_pack(len).await?,
+            HandOver::Full => {
+                inner.work.notify(usize::MAX);
+                room.await;
+            }
+        }
+    }
+}
+
+impl<V: Volume> Inner<V> {
+    fn hand_over(
+        &self,
+        batch: &Prepared,
+        encoded: Option<Bytes>,
+        durability: Durability,
+    ) -> Result<HandOver> {
+        if let Some(cause) = self.disk.device.failure() {
+            return Err(super::device::poisoned(&cause));
+        }
+        let mut state = self.state.lock();
+        let before = state.sealed.is_some();
+        let outcome = state.hand_over(
+            batch,
+            encoded,
+            durability,
+            self.memtable_limit(),
+            &self.unwritten,
+        )?;
+        let sealed = !before && state.sealed.is_some();
+        let stuck = state
+            .upkeep_error
+            .clone()
+            .filter(|_| matches!(outcome, HandOver::Full));
+        drop(state);
+        if sealed || durability < Durability::Strict || stuck.is_some() {
+            self.work.notify(usize::MAX);
+        }
+        // Background work tries again, for the commits to come.
+        stuck.map_or(Ok(outcome), Err)
+    }
+
+    /// Returns once `commit` has reached `level`, writing what has to be written if nobody else does.
+    pub(crate) async fn reach(&self, commit: u64, level: Durability) -> Result<()> {
+        loop {
+            let step = {
+                let mut state = self.state.lock();
+                if !state.reached(commit, level)
+                    && let Some(cause) = self.disk.device.failure()
+                {
+                    return Err(super::device::poisoned(&cause));
+                }
+                if state.phase == Phase::Closed && !state.reached(commit, level) {
+                    return Err(closed());
+                }
+                state.step(commit, level)
+            };
+            match step {
+                Step::Reached => return Ok(()),
+                Step::Lead(job) => self.lead(job).await?,
+                Step::Wait(id) => {
+                    Ticket {
+                        inner: self,
+                        id,
+                        done: false,
+                    }
+                    .await
+                }
+            }
+        }
+    }
+
+    async fn lead(&self, job: Job) -> Result<()> {
+        let resign = Resign {
+            inner: self,
+            landed: false,
+        };
+        let flight = match job {
+            Job::Again(flight) => flight,
+            Job::Encode(encode) => {
+                let (record, sum) = encode.record();
+                self.state.lock().take_off(encode, record, sum)
+            }
+        };
+        #[cfg(feature = "sabotage")]
+        if self.disk.device.sabotage == Some(super::Sabotage::AcknowledgedBeforeSync) {
+            let woken = self.state.lock().landed(&flight);
+            self.state.lock().leading = true;
+            woken.wakers.into_iter().for_each(Waker::wake);
+        }
+        if let Err(error) = self.fly(&flight).await {
+            let woken = self.state.lock().wake_all();
+            woken.into_iter().for_each(Waker::wake);
+            self.room.notify(usize::MAX);
+            self.work.notify(usize::MAX);
+            return Err(error);
+        }
+        for (base, run) in &flight.runs {
+            self.unwritten.remove(*base, run);
+        }
+        let woken = self.state.lock().landed(&flight);
+        resign.landed();
+        self.wake(woken);
+        Ok(())
+    }
+
+    async fn fly(&self, flight: &Flight) -> Result<()> {
+        for (base, run) in &flight.runs {
+            let mut at = *base;
+            let mut gathered: Vec<u8> = Vec::new();
+            for value in run {
+                if gathered.is_empty() && value.len() >= GATHER {
+                    self.disk.device.write(at, value.clone()).await?;
+                    at += value.len() as u64;
+                    continue;
+                }
+                gathered.extend_from_slice(value);
+                if gathered.len() >= GATHER {
+                    let bytes = Bytes::from(core::mem::take(&mut gathered));
+                    let len = bytes.len() as u64;
+                    self.disk.device.write(at, bytes).await?;
+                    at += len;
+                }
+            }
+            if !gathered.is_empty() {
+                self.disk.device.write(at, gathered.into()).await?;
+            }
+        }
+        if let Some((offset, record)) = &flight.record {
+            self.disk.device.write(*offset, record.clone()).await?;
+        }
+        if flight.sync {
+            self.disk.device.sync().await?;
+        }
+        Ok(())
+    }
+
+    fn wake(&self, woken: super::state::Woken) {
+        woken.wakers.into_iter().for_each(Waker::wake);
+        if woken.orphaned {
+            self.work.notify(usize::MAX);
+        }
+    }
+
+    /// A new pack for the values of large batches, with room for `len` bytes at least.
+    async fn open_pack(&self, len: u64) -> Result<()> {
+        let (size, _) = self.disk.space.usage();
+        let extent = self
+            .disk
+            .take(len.max((size / 32).clamp(MIN_PACK, MAX_PACK)))
+            .await?;
+        let pack = Pack::new(extent);
+        let mut state = self.state.lock();
+        let mut version = super::version::Version::clone(&state.current.version);
+        version.packs.push(pack.clone());
+        state.set_version(version);
+        if let Some(old) = state.pack.replace(pack) {
+            old.seal();
+        }
+        Ok(())
+    }
+}
+
+/// Gives the lead up when the leader's future is dropped before it has landed.
+struct Resign<'a, V: Volume> {
+    inner: &'a Inner<V>,
+    landed: bool,
+}
+
+impl<V: Volume> Resign<'_, V> {
+    fn landed(mut self) {
+        self.landed = true;
+    }
+}
+
+impl<V: Volume> Drop for Resign<'_, V> {
+    fn drop(&mut self) {
+        if !self.landed {
+            let woken = {
+                let mut state = self.inner.state.lock();
+                state.leading = false;
+                state.wake()
+            };
+            self.inner.wake(woken);
+        }
+    }
+}
+
+/// A place in the row of those who wait.
+struct Ticket<'a, V: Volume> {
+    inner: &'a Inner<V>,
+    id: u64,
+    done: bool,
+}
+
+impl<V: Volume> Future for Ticket<'_, V> {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
+        let id = self.id;
+        let mut state = self.inner.state.lock();
+        if let Some(waiter) = state.waiters.iter_mut().find(|waiter| waiter.id == id) {
+            waiter.waker = Some(context.waker().clone());
+            return Poll::Pending;
+        }
+        drop(state);
+        self.done = true;
+        Poll::Ready(())
+    }
+}
+
+impl<V: Volume> Drop for Ticket<'_, V> {
+    fn drop(&mut self) {
+        if self.done {
+            return;
+        }
+        let woken = {
+            let mut state = self.inner.state.lock();
+            let before = state.waiters.len();
+            state.waiters.retain(|waiter| waiter.id != self.id);
+            // It was woken, perhaps to lead, and is not going to: somebody else has to.
+            if before == state.waiters.len() && state.needs_leader() {
+                Some(state.wake())
+            } else {
+                None
+            }
+        };
+        if let Some(woken) = woken {
+            self.inner.wake(woken);
+        }
+    }
+}
+
+fn only_pairs() -> Error {
+    Error::new(
+        Kind::NotImplemented,
+        "a store alone has no remote: commit through a pair to wait for it",
+    )
+}

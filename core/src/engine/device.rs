@@ -1,0 +1,131 @@
+//! The volume as the engine uses it: reads always, writes until the first one that fails.
+
+use super::codec::{Ref, checksum};
+use crate::{Damage, Error, Kind, Result, port::Volume, sync::Mutex};
+use bytes::Bytes;
+use core::ops::Range;
+
+/// After a write or sync has failed nothing is known of what was written, and a later sync may
+/// succeed without it (Rebello et al., ATC'20). So the first failure is latched: the volume is not
+/// written or synced again until the store is opened anew.
+pub(crate) struct Device<V> {
+    volume: V,
+    failed: Mutex<Option<Error>>,
+    #[cfg(feature = "sabotage")]
+    pub(crate) sabotage: Option<super::Sabotage>,
+}
+
+impl<V: Volume> Device<V> {
+    pub(crate) fn new(volume: V) -> Self {
+        Device {
+            volume,
+            failed: Mutex::new(None),
+            #[cfg(feature = "sabotage")]
+            sabotage: None,
+        }
+    }
+
+    /// Why writes fail, if they do.
+    pub(crate) fn failure(&self) -> Option<Error> {
+        self.failed.lock().clone()
+    }
+
+    pub(crate) async fn len(&self) -> Result<u64> {
+        self.volume.len().await
+    }
+
+    pub(crate) async fn read(&self, offset: u64, len: usize) -> Result<Bytes> {
+        let bytes = self.volume.read_at(offset, len).await?;
+        if bytes.len() != len {
+            return Err(Error::new(
+                Kind::OutOfRange,
+                alloc::format!("the volume returned {} of {len} bytes", bytes.len()),
+            ));
+        }
+        Ok(bytes)
+    }
+
+    /// The bytes behind a reference, checked.
+    pub(crate) async fn read_ref(&self, at: &Ref, what: &str) -> Result<Bytes> {
+        let bytes = match self.read(at.offset, at.len as usize).await {
+            Ok(bytes) => bytes,
+            Err(error) if error.kind() == Kind::OutOfRange => {
+                return Err(
+                    Error::corrupt(Damage::new(at.offset..at.end(), what)).with_source(error)
+                );
+            }
+            Err(error) => return Err(error),
+        };
+        if checksum(0, &bytes) != at.checksum && !self.ignores_checksums() {
+            return Err(Error::corrupt(Damage::new(at.offset..at.end(), what)));
+        }
+        Ok(bytes)
+    }
+
+    pub(crate) async fn write(&self, offset: u64, bytes: Bytes) -> Result<()> {
+        self.alive()?;
+        self.latch(self.volume.write_at(offset, bytes).await)
+    }
+
+    /// A write to bytes that nothing refers to yet. A full disk is an error here, and no more.
+    pub(crate) async fn write_fresh(&self, offset: u64, bytes: Bytes) -> Result<()> {
+        self.alive()?;
+        match self.volume.write_at(offset, bytes).await {
+            Err(error) if error.kind() == Kind::Quota => Err(error),
+            result => self.latch(result),
+        }
+    }
+
+    pub(crate) async fn sync(&self) -> Result<()> {
+        self.alive()?;
+        #[cfg(feature = "sabotage")]
+        if self.sabotage == Some(super::Sabotage::NoSync) {
+            return Ok(());
+        }
+        self.latch(self.volume.sync().await)
+    }
+
+    pub(crate) async fn set_len(&self, len: u64) -> Result<()> {
+        self.alive()?;
+        self.volume.set_len(len).await
+    }
+
+    pub(crate) async fn discard(&self, range: Range<u64>) -> Result<()> {
+        self.alive()?;
+        self.latch(self.volume.discard(range).await)
+    }
+
+    fn alive(&self) -> Result<()> {
+        match &*self.failed.lock() {
+            Some(cause) => Err(poisoned(cause)),
+            None => Ok(()),
+        }
+    }
+
+    fn latch(&self, result: Result<()>) -> Result<()> {
+        result.map_err(|error| {
+            let mut failed = self.failed.lock();
+            poisoned(failed.get_or_insert(error))
+        })
+    }
+
+    #[cfg(feature = "sabotage")]
+    fn ignores_checksums(&self) -> bool {
+        self.sabotage == Some(super::Sabotage::ChecksumIgnored)
+    }
+
+    #[cfg(not(feature = "sabotage"))]
+    fn ignores_checksums(&self) -> bool {
+        false
+    }
+}
+
+pub(crate) fn poisoned(cause: &Error) -> Error {
+    Error::new(
+        Kind::Poisoned,
+        alloc::format!(
+            "an earlier write or sync failed ({cause}); reads go on, open the store again to write"
+        ),
+    )
+    .with_source(cause.clone())
+}

@@ -1,0 +1,98 @@
+//! The device, who owns which part of it, and the cache of what was read: what tables and packs are written to.
+
+use super::{
+    cache::Cache,
+    codec::{Ref, align},
+    device::Device,
+    extent::{Extent, PAGE, Space},
+    table::Block,
+};
+use crate::{Damage, Error, Kind, Result, port::Volume};
+use alloc::sync::Arc;
+
+/// The file grows by at least this much at once, and by at most `MAX_GROWTH`.
+const MIN_GROWTH: u64 = 1 << 20;
+const MAX_GROWTH: u64 = 64 << 20;
+
+pub(crate) struct Disk<V> {
+    pub device: Device<V>,
+    pub space: Arc<Space>,
+    pub cache: Cache,
+    /// Held while the file's length changes.
+    resizing: async_lock::Mutex<()>,
+    max_size: u64,
+}
+
+impl<V: Volume> Disk<V> {
+    pub(crate) fn new(device: Device<V>, space: Arc<Space>, cache: usize, max_size: u64) -> Self {
+        Disk {
+            device,
+            space,
+            cache: Cache::new(cache),
+            resizing: async_lock::Mutex::new(()),
+            max_size,
+        }
+    }
+
+    /// An extent of `len` bytes or a little more, making the file longer when it must.
+    ///
+    /// # Errors
+    /// `Quota`; nothing was changed then.
+    pub(crate) async fn take(&self, len: u64) -> Result<Extent> {
+        if let Some(extent) = self.space.take(len) {
+            return Ok(extent);
+        }
+        let _resizing = self.resizing.lock().await;
+        loop {
+            if let Some(extent) = self.space.take(len) {
+                return Ok(extent);
+            }
+            let needed = self.space.needed_len(len);
+            let (now, _) = self.space.usage();
+            if needed > self.max_size {
+                return Err(Error::new(
+                    Kind::Quota,
+                    alloc::format!(
+                        "the store would grow to {needed} bytes, its limit is {}",
+                        self.max_size
+                    ),
+                ));
+            }
+            let step = align((now / 32).clamp(MIN_GROWTH, MAX_GROWTH), PAGE);
+            let target = needed
+                .max(now.saturating_add(step))
+                .min(self.max_size.max(needed));
+            let target = if self.device.set_len(target).await.is_ok() {
+                target
+            } else {
+                // Not so much: then just what is needed.
+                self.device.set_len(needed).await?;
+                needed
+            };
+            self.space.grown(target);
+        }
+    }
+
+    /// Makes the file as short as the map of space says that it is.
+    pub(crate) async fn cut(&self) -> Result<()> {
+        let _resizing = self.resizing.lock().await;
+        let (len, _) = self.space.usage();
+        self.device.set_len(len).await
+    }
+
+    /// A table's block, from the cache or the file.
+    pub(crate) async fn block(&self, at: &Ref) -> Result<Arc<Block>> {
+        if let Some(block) = self.cache.find(at) {
+            return Ok(block);
+        }
+        let block = parse_block(self.device.read_ref(at, "a table block").await?, at)?;
+        self.cache.insert(*at, block.clone());
+        Ok(block)
+    }
+}
+
+pub(crate) fn parse_block(bytes: bytes::Bytes, at: &Ref) -> Result<Arc<Block>> {
+    Block::parse(bytes).map_err(|error| {
+        Error::corrupt(Damage::new(at.offset..at.end(), "a table block")).with_source(error)
+    })
+}

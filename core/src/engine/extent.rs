@@ -1,0 +1,205 @@
+//! Who owns which bytes of the file: extents that are taken, used, and given back.
+
+use super::codec::align;
+use super::superblock::SLOT;
+use crate::sync::Mutex;
+use alloc::{collections::BTreeMap, sync::Arc, vec::Vec};
+use core::ops::Range;
+
+/// Extents begin and end at multiples of this.
+pub(crate) const PAGE: u64 = SLOT;
+
+/// The map of what is free. Ranges that were given back wait until a superblock that does not
+/// refer to them is durable: until then a crash would still want them.
+pub(crate) struct Space {
+    map: Mutex<Map>,
+}
+
+#[derive(Default)]
+struct Map {
+    free: BTreeMap<u64, u64>,
+    free_bytes: u64,
+    waiting: Vec<Range<u64>>,
+    len: u64,
+}
+
+impl Space {
+    /// The space of a file of `len` bytes (rounded up to pages), of which `used` ranges are taken.
+    ///
+    /// # Errors
+    /// A pair of ranges that overlap.
+    pub(crate) fn new(
+        len: u64,
+        mut used: Vec<Range<u64>>,
+    ) -> core::result::Result<Arc<Self>, (Range<u64>, Range<u64>)> {
+        used.sort_by_key(|range| (range.start, range.end));
+        let mut map = Map {
+            len: align(len, PAGE),
+            ..Map::default()
+        };
+        let mut at = 0;
+        let mut last = 0..0;
+        for range in used {
+            if range.start < at {
+                return Err((last, range));
+            }
+            map.give(at..range.start);
+            at = range.end;
+            last = range;
+        }
+        map.len = map.len.max(at);
+        let end = map.len;
+        map.give(at..end);
+        Ok(Arc::new(Space {
+            map: Mutex::new(map),
+        }))
+    }
+
+    /// An extent of `len` bytes (rounded up to pages) at the lowest place where it fits, or `None`.
+    pub(crate) fn take(self: &Arc<Self>, len: u64) -> Option<Extent> {
+        self.take_between(len, len)
+    }
+
+    /// The lowest free extent of `least` bytes or more, of which at most `most` are taken.
+    pub(crate) fn take_between(self: &Arc<Self>, least: u64, most: u64) -> Option<Extent> {
+        let (least, most) = (align(least.max(1), PAGE), align(most.max(1), PAGE));
+        let mut map = self.map.lock();
+        let (&start, &found) = map.free.iter().find(|(_, found)| **found >= least)?;
+        let len = found.min(most);
+        map.free.remove(&start);
+        map.free_bytes -= found;
+        map.give(start + len..start + found);
+        Some(Extent {
+            range: start..start + len,
+            space: self.clone(),
+        })
+    }
+
+    /// The extent that recovery found in use. The caller knows that it is not free.
+    pub(crate) fn adopt(self: &Arc<Self>, range: Range<u64>) -> Extent {
+        Extent {
+            range,
+            space: self.clone(),
+        }
+    }
+
+    /// How long the file must become for an extent of `len` to fit at its end.
+    pub(crate) fn needed_len(&self, len: u64) -> u64 {
+        let map = self.map.lock();
+        let tail = map
+            .free
+            .iter()
+            .next_back()
+            .filter(|(start, free)| *start + *free == map.len)
+            .map_or(0, |(_, free)| *free);
+        (map.len - tail).saturating_add(align(len, PAGE))
+    }
+
+    /// The file has become longer.
+    pub(crate) fn grown(&self, len: u64) {
+        let mut map = self.map.lock();
+        let from = map.len;
+        if len > from {
+            map.len = len;
+            map.give(from..len);
+        }
+    }
+
+    /// Takes the free tail out of the map: the file may now be cut to this length.
+    pub(crate) fn cut_tail(&self) -> Option<Range<u64>> {
+        let mut map = self.map.lock();
+        let (&start, &free) = map.free.iter().next_back()?;
+        if start + free != map.len {
+            return None;
+        }
+        map.free.remove(&start);
+        map.free_bytes -= free;
+        let end = map.len;
+        map.len = start;
+        Some(start..end)
+    }
+
+    /// What has been given back and is waiting; to be passed to `release` when a superblock
+    /// without it is durable.
+    pub(crate) fn waiting(&self) -> usize {
+        self.map.lock().waiting.len()
+    }
+
+    /// The first `count` waiting ranges.
+    pub(crate) fn first_waiting(&self, count: usize) -> Vec<Range<u64>> {
+        self.map
+            .lock()
+            .waiting
+            .iter()
+            .take(count)
+            .cloned()
+            .collect()
+    }
+
+    /// The first `count` waiting ranges are free now.
+    pub(crate) fn release(&self, count: usize) {
+        let mut map = self.map.lock();
+        let count = count.min(map.waiting.len());
+        let ranges: Vec<_> = map.waiting.drain(..count).collect();
+        for range in ranges {
+            map.give(range);
+        }
+    }
+
+    /// Length of the file, and how much of it is free.
+    pub(crate) fn usage(&self) -> (u64, u64) {
+        let map = self.map.lock();
+        (map.len, map.free_bytes)
+    }
+
+    fn give_back(&self, range: Range<u64>) {
+        if !range.is_empty() {
+            self.map.lock().waiting.push(range);
+        }
+    }
+}
+
+impl Map {
+    fn give(&mut self, range: Range<u64>) {
+        if range.is_empty() {
+            return;
+        }
+        let (mut start, mut end) = (range.start, range.end);
+        self.free_bytes += end - start;
+        if let Some((&before, &len)) = self.free.range(..start).next_back()
+            && before + len == start
+        {
+            self.free.remove(&before);
+            start = before;
+        }
+        if let Some(len) = self.free.remove(&end) {
+            end += len;
+        }
+        self.free.insert(start, end - start);
+    }
+}
+
+/// A range of the file that belongs to whoever holds this; given back when it is dropped.
+pub(crate) struct Extent {
+    range: Range<u64>,
+    space: Arc<Space>,
+}
+
+impl Extent {
+    pub(crate) fn range(&self) -> Range<u64> {
+        self.range.clone()
+    }
+
+    /// Keeps the pages up to `end` and gives the rest back.
+    pub(crate) fn shrink(&mut self, end: u64) {
+        let end = align(end, PAGE).clamp(self.range.start, self.range.end);
+        self.space.give_back(end..self.range.end);
+        self.range.end = end;
+    }
+}
+
+impl Drop for Extent {
+    fn drop(&mut self) {
+        self.space.give_back(self.range.clone());
+    }
+}

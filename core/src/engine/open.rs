@@ -1,0 +1,473 @@
+//! Making a store, and opening one after whatever happened.
+//!
+//! Opening syncs first, takes the newer valid superblock, replays the logs that are not in tables,
+//! and turns what it found into a table at once. The log then begins anew under a new seed, so
+//! that whatever a crash left in the areas can never come back.
+
+use super::{
+    codec::{Ref, checksum},
+    device::Device,
+    disk::Disk,
+    extent::{Extent, PAGE, Space},
+    log::{self, Area},
+    manifest::Manifest,
+    memtable::Memtable,
+    state::State,
+    store::{Inner, Store},
+    superblock::{LOGS, MAGIC, SLOT, Superblock, Unreadable, VERSION},
+    table::Table,
+    types::Options,
+    upkeep::{LogStart, Upkeep},
+    version::{Current, Pack, Unwritten, Version},
+};
+use crate::{
+    Damage, Error, Kind, Result,
+    port::{Entropy, Volume},
+    sync::Mutex,
+};
+use alloc::{sync::Arc, vec::Vec};
+use bytes::Bytes;
+use core::ops::Range;
+use event_listener::Event;
+
+pub(crate) async fn open<V: Volume>(
+    volume: V,
+    entropy: &impl Entropy,
+    options: Options,
+) -> Result<Store<V>> {
+    #[allow(unused_mut)]
+    let mut device = Device::new(volume);
+    #[cfg(feature = "sabotage")]
+    {
+        device.sabotage = options.sabotage;
+    }
+    let mut random = [0; 24];
+    entropy.fill(&mut random)?;
+    let len = device.len().await?;
+    let found = if len == 0 {
+        None
+    } else {
+        read_superblock(&device, len).await?
+    };
+    let (superblock, stale) = match found {
+        Some(found) => found,
+        None => (create(&device, &random, &options).await?, None),
+    };
+    recover(device, superblock, stale, &random, options).await
+}
+
+/// The newer valid slot, and which slot does not have the same; `None` if a store was being made
+/// here when a crash came, and nothing was ever acknowledged.
+async fn read_superblock<V: Volume>(
+    device: &Device<V>,
+    len: u64,
+) -> Result<Option<(Superblock, Option<u64>)>> {
+    // What is read next must not be taken back by a crash.
+    device.sync().await?;
+    let head = device.read(0, len.min(LOGS) as usize).await?;
+    let slot = |index: u64| {
+        head.get((index * SLOT) as usize..((index + 1) * SLOT) as usize)
+            .unwrap_or_default()
+    };
+    let found = match (Superblock::parse(slot(0)), Superblock::parse(slot(1))) {
+        (Err(Unreadable::Newer(version)), _) | (_, Err(Unreadable::Newer(version))) => {
+            return Err(newer(version));
+        }
+        (Ok(first), Ok(second)) if first == second => (first, None),
+        (Ok(first), Ok(second)) if first.generation > second.generation => (first, Some(1)),
+        (Ok(_), Ok(second)) => (second, Some(0)),
+        (Ok(first), Err(_)) => (first, Some(1)),
+        (Err(_), Ok(second)) => (second, Some(0)),
+        (Err(first), Err(second)) => {
+            if unfinished(device, len, &head).await? {
+                return Ok(None);
+            }
+            return Err(match (first, second) {
+                (Unreadable::NotAStore, Unreadable::NotAStore)
+                    if len < LOGS && head.starts_with(&MAGIC) =>
+                {
+                    truncated(len, LOGS)
+                }
+                (Unreadable::NotAStore, Unreadable::NotAStore) => not_a_store(),
+                _ if len < LOGS => truncated(len, LOGS),
+                _ => Error::corrupt(Damage::new(0..LOGS, "both copies of the superblock")),
+            });
+        }
+    };
+    if len < found.0.file_len {
+        return Err(truncated(len, found.0.file_len));
+    }
+    Ok(Some(found))
+}
+
+/// Whether this is what a crash left of a store that was being made: zeros, but for a first
+/// superblock that is half there. Everything is looked at, so that no other file is overwritten.
+async fn unfinished<V: Volume>(device: &Device<V>, len: u64, head: &[u8]) -> Result<bool> {
+    const FIELDS: usize = 128;
+    let zero = |bytes: &[u8]| bytes.iter().all(|byte| *byte == 0);
+    let magic = head
+        .iter()
+        .zip(MAGIC)
+        .all(|(byte, whole)| *byte == 0 || *byte == whole);
+    if !magic || !zero(head.get(FIELDS..).unwrap_or_default()) || len > LOGS + 2 * super::MAX_LOG {
+        return Ok(false);
+    }
+    let mut at = LOGS;
+    while at < len {
+        let piece = (len - at).min(1 << 20);
+        if !zero(&device.read(at, piece as usize).await?) {
+            return Ok(false);
+        }
+        at += piece;
+    }
+    Ok(true)
+}
+
+async fn create<V: Volume>(
+    device: &Device<V>,
+    random: &[u8; 24],
+    options: &Options,
+) -> Result<Superblock> {
+    if !options.alignment.is_power_of_two()
+        || !(8..=65_536).contains(&options.alignment)
+        || !(super::MIN_LOG..=super::MAX_LOG).contains(&options.log_size)
+        || !options.log_size.is_multiple_of(PAGE)
+    {
+        return Err(Error::new(
+            Kind::InvalidInput,
+            alloc::format!(
+                "log_size must be a multiple of {PAGE} from {} to {}, alignment a power of two from 8 to 65536",
+                super::MIN_LOG,
+                super::MAX_LOG
+            ),
+        ));
+    }
+    let mut superblock = Superblock {
+        alignment: options.alignment,
+        store_id: [0; 16],
+        generation: 1,
+        log_size: options.log_size,
+        log_epoch: 0,
+        log_seed: seed(random),
+        last_commit: 0,
+        manifest: Ref {
+            offset: 0,
+            len: 0,
+            checksum: checksum(0, &[]),
+        },
+        file_len: 0,
+        chain: 0,
+    };
+    superblock
+        .store_id
+        .copy_from_slice(random.get(..16).unwrap_or_default());
+    superblock.file_len = superblock.extents();
+    if superblock.file_len > options.max_size {
+        return Err(Error::new(
+            Kind::Quota,
+            alloc::format!("a new store takes {} bytes", superblock.file_len),
+        ));
+    }
+    device.set_len(0).await?;
+    device.set_len(superblock.file_len).await?;
+    // Real zeros: a later write into the logs then changes no metadata, and a sync is half as long.
+    let zeros = Bytes::from(alloc::vec![0; (256 << 10).min(options.log_size as usize)]);
+    let mut at = LOGS;
+    while at < superblock.file_len {
+        let len = (superblock.file_len - at).min(zeros.len() as u64);
+        device.write_fresh(at, zeros.slice(..len as usize)).await?;
+        at += len;
+    }
+    device.sync().await?;
+    for slot in 0..2 {
+        device
+            .write(slot * SLOT, superblock.encode().into())
+            .await?;
+        device.sync().await?;
+    }
+    Ok(superblock)
+}
+
+async fn recover<V: Volume>(
+    device: Device<V>,
+    superblock: Superblock,
+    stale: Option<u64>,
+    random: &[u8; 24],
+    options: Options,
+) -> Result<Store<V>> {
+    let len = device.len().await?;
+    let manifest = read_manifest(&device, &superblock).await?;
+    let memtable = Memtable::new(superblock.last_commit + 1);
+    let replayed = replay(&device, &superblock, &memtable, len).await?;
+
+    let mut packs = manifest.packs.clone();
+    packs.sort_by_key(|range| range.start);
+    add_packs(&mut packs, replayed.externals);
+    let mut used: Vec<Range<u64>> = Vec::new();
+    used.push(0..superblock.extents());
+    if superblock.manifest.len > 0 {
+        used.push(pages(superblock.manifest.offset..superblock.manifest.end()));
+    }
+    used.extend(packs.iter().cloned());
+    used.extend(
+        manifest
+            .tables
+            .iter()
+            .flat_map(|table| table.extents.iter().cloned()),
+    );
+    if let Some(beyond) = used
+        .iter()
+        .find(|range| range.end > super::codec::align(len, PAGE))
+    {
+        return Err(truncated(len, beyond.end));
+    }
+    let space = Space::new(len, used).map_err(|(first, second)| {
+        Error::corrupt(Damage::new(
+            second.clone(),
+            alloc::format!("an extent, which overlaps {}..{},", first.start, first.end),
+        ))
+    })?;
+
+    let extent = |range: &Range<u64>| -> Extent { space.adopt(range.clone()) };
+    let version = Version {
+        tables: manifest
+            .tables
+            .iter()
+            .map(|table| {
+                Arc::new(Table {
+                    root: table.root,
+                    height: table.height,
+                    ranges: table.ranges,
+                    entries: table.entries,
+                    bytes: table.bytes,
+                    extents: table.extents.iter().map(extent).collect(),
+                })
+            })
+            .collect(),
+        packs: packs
+            .iter()
+            .map(|range| Pack::full(extent(range)))
+            .collect(),
+    };
+    let mut upkeep = Upkeep {
+        garbage: manifest.garbage,
+        suspect: stale,
+        ..Upkeep::default()
+    };
+    if superblock.manifest.len > 0 {
+        upkeep.manifest =
+            Some(space.adopt(pages(superblock.manifest.offset..superblock.manifest.end())));
+    }
+    let disk = Disk::new(device, space, options.memory_budget / 2, options.max_size);
+    if stale.is_some() {
+        // Before anything is overwritten that the older superblock refers to.
+        disk.write_superblock(&mut upkeep.suspect, &superblock)
+            .await?;
+    }
+
+    // What was in the logs becomes a table; the log begins anew, in another epoch, under a new seed.
+    let (table, new_packs) = if memtable.is_empty() {
+        (None, Vec::new())
+    } else {
+        disk.build(&memtable, version.tables.is_empty()).await?
+    };
+    let version = version.with(table.as_ref(), &new_packs);
+    let start = LogStart {
+        epoch: superblock.log_epoch + 2,
+        seed: seed(random),
+        last_commit: replayed.last_commit,
+        chain: checksum(0, random),
+    };
+    let current = Current {
+        active: Arc::new(Memtable::new(start.last_commit + 1)),
+        sealed: None,
+        version: Arc::new(version.clone()),
+    };
+    let inner = Inner {
+        disk,
+        options,
+        state: Mutex::new(State::new(current, superblock)),
+        unwritten: Unwritten::default(),
+        upkeep: async_lock::Mutex::new(Upkeep::default()),
+        work: Event::new(),
+        room: Event::new(),
+    };
+    inner
+        .publish(&mut upkeep, &version, Some(start), false)
+        .await?;
+    let area = inner.state.lock().superblock.extents();
+    inner.disk.device.discard(LOGS..area).await?;
+    {
+        let mut state = inner.state.lock();
+        let superblock = state.superblock;
+        let current = super::version::Current::clone(&state.current);
+        *state = State::new(current, superblock);
+    }
+    *inner.upkeep.lock().await = upkeep;
+    Ok(Store(Arc::new(inner)))
+}
+
+async fn read_manifest<V: Volume>(device: &Device<V>, superblock: &Superblock) -> Result<Manifest> {
+    let at = superblock.manifest;
+    if at.len == 0 {
+        return Ok(Manifest::default());
+    }
+    if at.offset < superblock.extents() || at.end() > superblock.file_len {
+        return Err(Error::corrupt(Damage::new(
+            at.offset..at.end(),
+            "the manifest's place",
+        )));
+    }
+    let bytes = device.read_ref(&at, "the manifest").await?;
+    Manifest::parse(&bytes).map_err(|error| {
+        Error::corrupt(Damage::new(at.offset..at.end(), "the manifest")).with_source(error)
+    })
+}
+
+struct Replayed {
+    externals: Vec<Ref>,
+    last_commit: u64,
+}
+
+/// Applies what is in the logs and not in tables.
+async fn replay<V: Volume>(
+    device: &Device<V>,
+    superblock: &Superblock,
+    memtable: &Memtable,
+    len: u64,
+) -> Result<Replayed> {
+    let mut areas = Vec::new();
+    for epoch in [superblock.log_epoch, superblock.log_epoch + 1] {
+        let offset = superblock.area(epoch);
+        let bytes = device.read(offset, superblock.log_size as usize).await?;
+        areas.push(Area {
+            bytes,
+            offset,
+            epoch,
+            salt: log::salt(superblock.log_seed, epoch),
+        });
+    }
+    let records = log::replay(
+        &areas,
+        superblock.alignment,
+        superblock.last_commit + 1,
+        superblock.chain,
+    )?;
+    let durable = records
+        .iter()
+        .map(|record| record.head.durable)
+        .max()
+        .unwrap_or(superblock.last_commit);
+    let mut replayed = Replayed {
+        externals: Vec::new(),
+        last_commit: superblock.last_commit,
+    };
+    for record in records {
+        let probe = Memtable::new(record.head.first);
+        let damaged = |error: Error| {
+            Error::corrupt(Damage::new(
+                record.offset..record.offset + record.len,
+                "a log record's content",
+            ))
+            .with_source(error)
+        };
+        let externals = probe
+            .apply(&record.payload, record.head.first, false)
+            .map_err(damaged)?;
+        if let Some(beyond) = externals
+            .iter()
+            .find(|at| at.offset < superblock.extents() || at.end() > len)
+        {
+            if record.last() > durable {
+                break;
+            }
+            return Err(Error::corrupt(Damage::new(
+                beyond.offset..beyond.end(),
+                "a value that the log refers to",
+            )));
+        }
+        if record.last() > durable && !all_there(device, &externals).await? {
+            // The record came through and a value that it points at did not: a torn tail.
+            break;
+        }
+        memtable
+            .apply(&record.payload, record.head.first, false)
+            .map_err(damaged)?;
+        replayed.externals.extend(externals);
+        replayed.last_commit = record.last();
+    }
+    Ok(replayed)
+}
+
+async fn all_there<V: Volume>(device: &Device<V>, values: &[Ref]) -> Result<bool> {
+    for at in values {
+        match device.read_ref(at, "a value").await {
+            Ok(_) => {}
+            Err(error) if error.kind() == Kind::Corrupt => return Ok(false),
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(true)
+}
+
+/// Adds the pages that values from the log are in: to the pack that they were appended to, or as new packs.
+fn add_packs(packs: &mut Vec<Range<u64>>, mut values: Vec<Ref>) {
+    values.sort_by_key(|at| at.offset);
+    let mut fresh: Option<Range<u64>> = None;
+    for at in values {
+        let range = pages(at.offset..at.end());
+        if let Some(last) = fresh.as_mut().filter(|last| at.offset <= last.end) {
+            last.end = last.end.max(range.end);
+            continue;
+        }
+        let index = packs.partition_point(|pack| pack.start <= at.offset);
+        if let Some(pack) = index.checked_sub(1).and_then(|index| packs.get_mut(index))
+            && at.offset < pack.end
+        {
+            pack.end = pack.end.max(range.end);
+            continue;
+        }
+        if let Some(done) = fresh.replace(range) {
+            insert(packs, done);
+        }
+    }
+    if let Some(done) = fresh {
+        insert(packs, done);
+    }
+}
+
+fn insert(packs: &mut Vec<Range<u64>>, range: Range<u64>) {
+    let index = packs.partition_point(|pack| pack.start <= range.start);
+    packs.insert(index, range);
+}
+
+fn pages(range: Range<u64>) -> Range<u64> {
+    range.start & !(PAGE - 1)..super::codec::align(range.end, PAGE)
+}
+
+fn seed(random: &[u8; 24]) -> u64 {
+    checksum(1, random)
+}
+
+fn newer(version: u32) -> Error {
+    Error::new(
+        Kind::InvalidInput,
+        alloc::format!(
+            "this store has format version {version}, this program knows version {VERSION}: use a newer program"
+        ),
+    )
+}
+
+fn truncated(len: u64, needed: u64) -> Error {
+    Error::corrupt(Damage::new(
+        len..needed,
+        alloc::format!("the store's end ({needed} bytes, of which {len} are there)"),
+    ))
+}
+
+fn not_a_store() -> Error {
+    Error::new(
+        Kind::InvalidInput,
+        "this is not a Littoral store: name another file, or one that does not exist yet",
+    )
+}

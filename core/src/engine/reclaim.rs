@@ -1,0 +1,133 @@
+//! Giving space back: what was deleted or replaced, and the end of the file.
+//!
+//! Which values are alive is found by walking the index, never from counters that could drift.
+//! Packs that are worth it are emptied by one merge of all tables, which copies their living values
+//! to new packs lower in the file.
+
+use super::{
+    memtable::Value,
+    store::{Inner, Store},
+    types::{Direction, Reclaimed},
+    upkeep::yield_now,
+    view::Scan,
+};
+use crate::{Result, port::Volume};
+use alloc::{collections::BTreeMap, vec::Vec};
+use bytes::Bytes;
+use core::ops::Range;
+
+/// Merges of everything in one call; each moves what the one before made room for.
+const PASSES: usize = 5;
+/// This much free space within the file, or an eighth of it, is not worth another pass.
+const SLACK: u64 = 256 << 10;
+
+impl<V: Volume> Store<V> {
+    /// Gives back the space of what was deleted or replaced, and shortens the file. Reads and writes go on.
+    ///
+    /// Space that an open view sees is kept. A future that is dropped half-way has reclaimed less.
+    ///
+    /// # Errors
+    /// `Corrupt` when a damaged table is in the way, `Quota` when there is no room to copy what is alive,
+    /// `Poisoned`, `Closed`.
+    pub async fn reclaim(&self) -> Result<Reclaimed> {
+        self.0.state.lock().check_open()?;
+        let before = (self.size(), self.size_in_use());
+        for pass in 0..PASSES {
+            self.0.reclaim_pass(self, pass > 0).await?;
+            let mut upkeep = self.0.upkeep.lock().await;
+            self.0.trim(&mut upkeep).await?;
+            let (size, free) = self.0.disk.space.usage();
+            if free <= (size / 8).max(SLACK) {
+                break;
+            }
+        }
+        Ok(Reclaimed {
+            bytes_freed: before.1.saturating_sub(self.size_in_use()),
+            bytes_shortened: before.0.saturating_sub(self.size()),
+        })
+    }
+}
+
+impl<V: Volume> Inner<V> {
+    /// Merges all tables into one, emptying packs that are mostly garbage; with `compact`, also
+    /// those that lie behind where the data could end.
+    async fn reclaim_pass(&self, store: &Store<V>, compact: bool) -> Result<()> {
+        // Packs that take no more values. What was committed into them before now is in tables
+        // after the checkpoint, and nothing later can refer to them.
+        let packs: Vec<Range<u64>> = {
+            let mut state = self.state.lock();
+            if let Some(pack) = state.pack.take() {
+                pack.seal();
+            }
+            state
+                .current
+                .version
+                .packs
+                .iter()
+                .map(|pack| pack.range())
+                .filter(|range| !range.is_empty())
+                .collect()
+        };
+        self.checkpoint_all().await?;
+        let alive = alive(store).await?;
+        let (size, free) = self.disk.space.usage();
+        let end = size - free;
+        let mut emptied: Vec<Range<u64>> = packs
+            .into_iter()
+            .filter(|pack| {
+                let len = pack.end - pack.start;
+                let living = alive
+                    .range(pack.start..pack.end)
+                    .map(|(_, len)| len)
+                    .sum::<u64>();
+                living < len - len / 8 || compact && pack.end > end
+            })
+            .collect();
+        emptied.sort_by_key(|range| range.start);
+        let mut upkeep = self.upkeep.lock().await;
+        // A merge that is under way has older inputs.
+        upkeep.merge = None;
+        let tables = self.state.lock().current.version.tables.clone();
+        if tables.is_empty() || tables.len() == 1 && emptied.is_empty() && !compact {
+            return Ok(());
+        }
+        let id = self.begin_merge(&mut upkeep, tables, true, emptied).await?;
+        upkeep.garbage = 0;
+        loop {
+            if upkeep.merge.as_ref().is_none_or(|running| running.id != id) {
+                return Ok(());
+            }
+            self.merge_slice(&mut upkeep).await?;
+            drop(upkeep);
+            yield_now().await;
+            upkeep = self.upkeep.lock().await;
+        }
+    }
+
+    /// What background work does about garbage, unasked.
+    pub(crate) async fn reclaim_unasked(&self, store: &Store<V>) -> Result<()> {
+        self.reclaim_pass(store, false).await
+    }
+}
+
+/// Bytes of living values by the 64 KiB of the file that they begin in.
+async fn alive<V: Volume>(store: &Store<V>) -> Result<BTreeMap<u64, u64>> {
+    let mut alive = BTreeMap::new();
+    let mut scan = Scan::new(
+        store.view(),
+        Bytes::new(),
+        Bytes::from_static(&[0xff; super::MAX_KEY + 2]),
+        Direction::Forward,
+    );
+    let mut count = 0u32;
+    while let Some((_, value)) = scan.next_value().await? {
+        if let Value::External(at) = value {
+            *alive.entry(at.offset).or_insert(0) += u64::from(at.len);
+        }
+        count = count.wrapping_add(1);
+        if count.is_multiple_of(1024) {
+            yield_now().await;
+        }
+    }
+    Ok(alive)
+}

@@ -1,0 +1,233 @@
+//! An open store: what users call. How each part works is in the files it calls.
+
+use super::{
+    batch::{Batch, internal},
+    commit::Receipt,
+    disk::Disk,
+    memtable::{Found, Value},
+    state::{Phase, State},
+    types::{Durability, Options, Space, Stats},
+    upkeep::Upkeep,
+    version::{Current, Unwritten},
+    view::View,
+};
+use crate::{
+    Damage, Error, Kind, Result,
+    port::{Entropy, Volume},
+    sync::Mutex,
+};
+use alloc::sync::Arc;
+use bytes::Bytes;
+use event_listener::Event;
+
+/// An open store. Clones are the same store; it stays open until `close`, or until the last one is dropped.
+///
+/// Dropping it without `close` is like a crash: what was acknowledged is there at the next opening.
+pub struct Store<V>(pub(crate) Arc<Inner<V>>);
+
+pub(crate) struct Inner<V> {
+    pub disk: Disk<V>,
+    pub options: Options,
+    pub state: Mutex<State>,
+    pub unwritten: Unwritten,
+    pub upkeep: async_lock::Mutex<Upkeep>,
+    /// Background work has something to do.
+    pub work: Event,
+    /// A log area has become free, or never will.
+    pub room: Event,
+}
+
+impl<V> Clone for Store<V> {
+    fn clone(&self) -> Self {
+        Store(self.0.clone())
+    }
+}
+
+impl<V: Volume> Store<V> {
+    /// Opens the store in `volume`, or makes one if the volume is empty.
+    ///
+    /// Costs what is in the two logs, not what is in the store. What a crash left behind is
+    /// recovered: everything acknowledged as `Strict` is there, a torn tail is cut.
+    ///
+    /// # Errors
+    /// `InvalidInput` when the volume holds something else or a newer format; `Corrupt` when
+    /// durable bytes are damaged or missing (nothing is changed then); `Quota` when there is no
+    /// room for a new store.
+    pub async fn open(volume: V, entropy: &impl Entropy, options: Options) -> Result<Self> {
+        super::open::open(volume, entropy, options).await
+    }
+
+    /// Commits `batch`, returning once it has reached `durability`.
+    ///
+    /// The batch is handed over before the first await unless too much is waiting already: a
+    /// future that is dropped after that was only waiting. Commit numbers grow by one; a batch
+    /// without changes gets the number of the commit before it.
+    ///
+    /// # Errors
+    /// `Conflict` for a requirement that does not hold, `InvalidInput` for keys over 4 KiB, values
+    /// over 16 MiB or a batch whose keys and small values do not fit in half a log area, `Quota`,
+    /// `Closed`: nothing was changed. `Poisoned`: whether it was is known when the store is opened again.
+    pub async fn commit(&self, batch: Batch, durability: Durability) -> Result<Receipt<V>> {
+        super::commit::commit(self, batch, durability).await
+    }
+
+    /// The store as it is now, for as long as the view is kept.
+    pub fn view(&self) -> View<V> {
+        let mut state = self.0.state.lock();
+        state.views += 1;
+        View {
+            store: self.clone(),
+            commit: state.next - 1,
+            current: state.current.clone(),
+        }
+    }
+
+    /// The value of `key` now.
+    ///
+    /// # Errors
+    /// `Corrupt` with the place when its bytes are damaged; `Closed`.
+    pub async fn get(&self, space: Space, key: &[u8]) -> Result<Option<Bytes>> {
+        let current = {
+            let state = self.0.state.lock();
+            state.check_open()?;
+            state.current.clone()
+        };
+        let key = internal(space, key);
+        match self.0.find(&current, &key, u64::MAX).await? {
+            Some(value) => self.0.load(&key, value).await.map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// What the store is made of.
+    pub fn stats(&self) -> Stats {
+        let inner = &*self.0;
+        let state = inner.state.lock();
+        let (size, free) = inner.disk.space.usage();
+        let version = &state.current.version;
+        let sealed = state
+            .current
+            .sealed
+            .as_ref()
+            .map_or(0, |sealed| sealed.bytes());
+        Stats {
+            last_commit: state.next - 1,
+            durable_commit: state.durable,
+            size,
+            size_in_use: size - free,
+            log_used: state.log_used(),
+            log_size: state.superblock.log_size,
+            tables: version.tables.len(),
+            table_bytes: version.tables.iter().map(|table| table.bytes).sum(),
+            table_entries: version.tables.iter().map(|table| table.entries).sum(),
+            packs: version.packs.len(),
+            pack_bytes: version
+                .packs
+                .iter()
+                .map(|pack| pack.range())
+                .map(|range| range.end - range.start)
+                .sum(),
+            views: state.views,
+            memory: state.current.active.bytes() + sealed + inner.disk.cache.bytes(),
+            poisoned: inner.disk.device.failure().is_some(),
+            upkeep_error: state.upkeep_error.clone(),
+        }
+    }
+
+    /// Length of the file in bytes.
+    pub fn size(&self) -> u64 {
+        self.0.disk.space.usage().0
+    }
+
+    /// Bytes of the file that are not free.
+    pub fn size_in_use(&self) -> u64 {
+        let (size, free) = self.0.disk.space.usage();
+        size - free
+    }
+
+    /// Finishes what was handed over, writes a checkpoint, shortens the file and ends `drive`. Any later call says `Closed`.
+    ///
+    /// # Errors
+    /// `Poisoned` and others of a checkpoint; the store is closed all the same, and the next opening recovers.
+    pub async fn close(&self) -> Result<()> {
+        {
+            let mut state = self.0.state.lock();
+            state.check_open()?;
+            state.phase = Phase::Closing;
+        }
+        self.0.room.notify(usize::MAX);
+        let result = self.0.last_checkpoint().await;
+        self.0.state.lock().phase = Phase::Closed;
+        self.0.work.notify(usize::MAX);
+        result
+    }
+}
+
+impl<V: Volume> Inner<V> {
+    /// What `key` is at commit `at`: memtables first, then tables, newest first.
+    pub(crate) async fn find(
+        &self,
+        current: &Current,
+        key: &[u8],
+        at: u64,
+    ) -> Result<Option<Value>> {
+        for memtable in [Some(&current.active), current.sealed.as_ref()]
+            .into_iter()
+            .flatten()
+        {
+            match memtable.find(key, at) {
+                Found::Value(value) => return Ok(Some(value)),
+                Found::Deleted => return Ok(None),
+                Found::Nothing => {}
+            }
+        }
+        let mut hash = None;
+        for table in &current.version.tables {
+            match table.find(&self.disk, key, &mut hash).await? {
+                Found::Value(value) => return Ok(Some(value)),
+                Found::Deleted => return Ok(None),
+                Found::Nothing => {}
+            }
+            if let Some(at) = &table.ranges
+                && super::table::Ranges(self.disk.block(at).await?).cover(key)?
+            {
+                return Ok(None);
+            }
+        }
+        Ok(None)
+    }
+
+    /// The bytes of a value, checked.
+    pub(crate) async fn load(&self, key: &[u8], value: Value) -> Result<Bytes> {
+        match value {
+            Value::Inline(bytes) => Ok(bytes),
+            Value::External(at) if let Some(bytes) = self.unwritten.find(at.offset) => Ok(bytes),
+            Value::External(at) => {
+                self.disk
+                    .device
+                    .read_ref(&at, "a value")
+                    .await
+                    .map_err(|error| match (error.kind(), key.split_first()) {
+                        (Kind::Corrupt, Some((space, key))) => Error::corrupt(
+                            Damage::new(at.offset..at.end(), "a value").of_key(*space, key),
+                        ),
+                        _ => error,
+                    })
+            }
+        }
+    }
+}
+
+impl State {
+    pub(crate) fn check_open(&self) -> Result<()> {
+        if self.phase == Phase::Open {
+            Ok(())
+        } else {
+            Err(closed())
+        }
+    }
+}
+
+pub(crate) fn closed() -> Error {
+    Error::new(Kind::Closed, "the store was closed: open it again")
+}

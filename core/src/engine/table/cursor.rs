@@ -1,0 +1,242 @@
+//! Finding a key in a table, and walking through one.
+
+use super::{
+    Table,
+    block::{Block, INDEX, Item, ItemKind, LEAF},
+    filter,
+};
+use crate::{
+    Damage, Error, Result,
+    engine::{
+        codec::{Ref, checksum},
+        disk::{Disk, parse_block},
+        memtable::{Found, Value},
+    },
+    port::Volume,
+};
+use alloc::{sync::Arc, vec::Vec};
+use bytes::Bytes;
+
+impl Table {
+    /// What the table says of `key`, its deleted ranges aside.
+    pub(crate) async fn find<V: Volume>(
+        &self,
+        disk: &Disk<V>,
+        key: &[u8],
+        hash: &mut Option<u64>,
+    ) -> Result<Found> {
+        let mut at = self.root;
+        for level in (0..=self.height).rev() {
+            let block = disk.block(&at).await?;
+            check_kind(&block, level, &at)?;
+            if level == 0 {
+                let (index, equal) = block.search(key)?;
+                if !equal {
+                    return Ok(Found::Nothing);
+                }
+                return match block.kind_of(index)? {
+                    ItemKind::Deleted => Ok(Found::Deleted),
+                    ItemKind::Value(value) => Ok(Found::Value(value)),
+                    _ => Err(misplaced(&at)),
+                };
+            }
+            if level == 1
+                && !filter::may_contain(
+                    block.filter(),
+                    *hash.get_or_insert_with(|| filter::hash(key)),
+                )
+            {
+                return Ok(Found::Nothing);
+            }
+            let Some(index) = block.child_for(key)? else {
+                return Ok(Found::Nothing);
+            };
+            match block.kind_of(index)? {
+                ItemKind::Child(child) => at = child,
+                _ => return Err(misplaced(&at)),
+            }
+        }
+        Ok(Found::Nothing)
+    }
+
+    /// The end of the extent that `offset` is in: how far one may read ahead.
+    fn extent_end(&self, offset: u64) -> u64 {
+        self.extents
+            .iter()
+            .map(|extent| extent.range())
+            .find(|range| range.contains(&offset))
+            .map_or(offset, |range| range.end)
+    }
+}
+
+/// Reads a table's blocks in about file order, many at once.
+pub(crate) struct Reader {
+    window: (u64, Bytes),
+    ahead: u64,
+}
+
+impl Reader {
+    /// Reads `ahead` bytes at once.
+    pub(crate) fn new(ahead: u64) -> Self {
+        Reader {
+            window: (0, Bytes::new()),
+            ahead,
+        }
+    }
+
+    pub(crate) async fn block<V: Volume>(
+        &mut self,
+        disk: &Disk<V>,
+        table: &Table,
+        at: &Ref,
+    ) -> Result<Arc<Block>> {
+        if let Some(block) = disk.cache.find(at) {
+            return Ok(block);
+        }
+        if self.cut(at).is_none() {
+            let room = table.extent_end(at.offset).saturating_sub(at.offset);
+            let len = self.ahead.min(room).max(u64::from(at.len));
+            self.window = (
+                at.offset,
+                disk.device
+                    .read(at.offset, len as usize)
+                    .await
+                    .map_err(|error| {
+                        Error::corrupt(Damage::new(at.offset..at.end(), "a table block"))
+                            .with_source(error.clone())
+                            .with_kind(if error.kind() == crate::Kind::OutOfRange {
+                                crate::Kind::Corrupt
+                            } else {
+                                error.kind()
+                            })
+                    })?,
+            );
+        }
+        match self.cut(at) {
+            Some(bytes) if checksum(0, &bytes) == at.checksum => parse_block(bytes, at),
+            // Not what it should be: read it alone once more, which says what is wrong.
+            _ => disk.block(at).await,
+        }
+    }
+
+    fn cut(&self, at: &Ref) -> Option<Bytes> {
+        let start = usize::try_from(at.offset.checked_sub(self.window.0)?).ok()?;
+        let end = start.checked_add(at.len as usize)?;
+        (end <= self.window.1.len()).then(|| self.window.1.slice(start..end))
+    }
+}
+
+/// A place in a table, from which one can go on in one direction.
+pub(crate) struct Cursor {
+    table: Arc<Table>,
+    reader: Reader,
+    /// From the root to the leaf: block, and the index of the item that comes next.
+    path: Vec<(Arc<Block>, usize)>,
+    backward: bool,
+}
+
+impl Cursor {
+    /// Before the first key that is not less than `from`; going backward, behind the last one that is less.
+    pub(crate) async fn seek<V: Volume>(
+        disk: &Disk<V>,
+        table: Arc<Table>,
+        from: &[u8],
+        backward: bool,
+        ahead: u64,
+    ) -> Result<Self> {
+        let mut cursor = Cursor {
+            reader: Reader::new(ahead),
+            path: Vec::new(),
+            backward,
+            table,
+        };
+        let mut at = cursor.table.root;
+        for level in (0..=cursor.table.height).rev() {
+            let block = cursor.load(disk, &at, level).await?;
+            if level == 0 {
+                let (index, _) = block.search(from)?;
+                cursor.path.push((block, index));
+                break;
+            }
+            // Going backward from a key, a child that begins with it has nothing before it.
+            let index = block.child_for(from)?.unwrap_or(0);
+            at = child(&block, index, &at)?;
+            cursor
+                .path
+                .push((block, if backward { index } else { index + 1 }));
+        }
+        Ok(cursor)
+    }
+
+    /// The next item. A future that is dropped has not moved the cursor past anything.
+    pub(crate) async fn next<V: Volume>(&mut self, disk: &Disk<V>) -> Result<Option<Item>> {
+        loop {
+            let depth = self.path.len();
+            let Some((block, index)) = self.path.last_mut() else {
+                return Ok(None);
+            };
+            let here = if self.backward {
+                index.checked_sub(1)
+            } else {
+                Some(*index).filter(|index| *index < block.len())
+            };
+            let Some(here) = here else {
+                self.path.pop();
+                continue;
+            };
+            let behind = if self.backward { here } else { here + 1 };
+            let level = usize::from(self.table.height) + 1 - depth;
+            if level == 0 {
+                *index = behind;
+                return block.item(here).map(Some);
+            }
+            let at = child(block, here, &self.table.root)?;
+            let child = self.load(disk, &at, (level - 1) as u8).await?;
+            if let Some((_, index)) = self.path.last_mut() {
+                *index = behind;
+            }
+            let start = if self.backward { child.len() } else { 0 };
+            self.path.push((child, start));
+        }
+    }
+
+    async fn load<V: Volume>(&mut self, disk: &Disk<V>, at: &Ref, level: u8) -> Result<Arc<Block>> {
+        let block = self.reader.block(disk, &self.table, at).await?;
+        check_kind(&block, level, at)?;
+        Ok(block)
+    }
+}
+
+/// The value behind a leaf's item.
+pub(crate) fn value_of(item: &Item) -> Result<Option<Value>> {
+    match &item.kind {
+        ItemKind::Deleted => Ok(None),
+        ItemKind::Value(value) => Ok(Some(value.clone())),
+        _ => Err(Error::new(
+            crate::Kind::Corrupt,
+            "a leaf holds something else than values",
+        )),
+    }
+}
+
+pub(crate) fn child(block: &Block, index: usize, at: &Ref) -> Result<Ref> {
+    match block.kind_of(index)? {
+        ItemKind::Child(child) => Ok(child),
+        _ => Err(misplaced(at)),
+    }
+}
+
+pub(crate) fn check_kind(block: &Block, level: u8, at: &Ref) -> Result<()> {
+    if block.kind == if level == 0 { LEAF } else { INDEX } {
+        Ok(())
+    } else {
+        Err(misplaced(at))
+    }
+}
+
+fn misplaced(at: &Ref) -> Error {
+    Error::corrupt(Damage::new(
+        at.offset..at.end(),
+        "a table block of another kind",
+    ))
+}

@@ -1,0 +1,108 @@
+//! Reading everything and checking every checksum.
+
+use super::{
+    codec::Ref,
+    memtable::Value,
+    store::Store,
+    superblock::{SLOT, Superblock},
+    table::{Table, check_kind, child, value_of},
+    types::Verified,
+    upkeep::yield_now,
+};
+use crate::{Damage, Error, Kind, Result, port::Volume};
+use alloc::{vec, vec::Vec};
+
+impl<V: Volume> Store<V> {
+    /// Reads everything and checks every checksum: superblocks, tables, values. Damage is in the
+    /// answer, not an error. Reads and writes go on.
+    ///
+    /// # Errors
+    /// Those of the volume that are no damage; `Closed`.
+    pub async fn verify(&self) -> Result<Verified> {
+        self.0.state.lock().check_open()?;
+        // The superblock is not replaced while it is looked at.
+        let mut verified = Verified::default();
+        {
+            let _upkeep = self.0.upkeep.lock().await;
+            let disk = &self.0.disk;
+            for slot in 0..2 {
+                let bytes = disk.device.read(slot * SLOT, SLOT as usize).await?;
+                if Superblock::parse(&bytes).is_err() {
+                    verified
+                        .damage
+                        .push(Damage::new(slot * SLOT..(slot + 1) * SLOT, "a superblock"));
+                }
+            }
+            let manifest = self.0.state.lock().superblock.manifest;
+            if manifest.len > 0 {
+                verified.note(disk.device.read_ref(&manifest, "the manifest").await)?;
+            }
+        }
+        let view = self.view();
+        for table in &view.current.version.tables {
+            self.verify_table(table, &mut verified).await?;
+        }
+        Ok(verified)
+    }
+
+    async fn verify_table(&self, table: &Table, verified: &mut Verified) -> Result<()> {
+        let disk = &self.0.disk;
+        if let Some(at) = &table.ranges {
+            verified.note(disk.device.read_ref(at, "a block of deleted ranges").await)?;
+        }
+        let mut left: Vec<(Ref, u8)> = vec![(table.root, table.height)];
+        while let Some((at, level)) = left.pop() {
+            let Some(bytes) = verified.note(disk.device.read_ref(&at, "a table block").await)?
+            else {
+                continue;
+            };
+            let parsed = super::disk::parse_block(bytes, &at);
+            let Some(block) = verified
+                .note(parsed.and_then(|block| check_kind(&block, level, &at).map(|()| block)))?
+            else {
+                continue;
+            };
+            for index in (0..block.len()).rev() {
+                if level > 0 {
+                    if let Some(child) = verified.note(child(&block, index, &at))? {
+                        left.push((child, level - 1));
+                    }
+                    continue;
+                }
+                let Some(item) = verified.note(block.item(index))? else {
+                    continue;
+                };
+                if let Some(Some(value)) = verified.note(value_of(&item))? {
+                    let len = value.len();
+                    if let Value::External(_) = value
+                        && verified
+                            .note(self.0.load(&item.key, value).await)?
+                            .is_none()
+                    {
+                        continue;
+                    }
+                    verified.values += 1;
+                    verified.bytes += len;
+                }
+            }
+            yield_now().await;
+        }
+        Ok(())
+    }
+}
+
+impl Verified {
+    /// The good result, or `None` with the damage noted.
+    fn note<T>(&mut self, result: Result<T, Error>) -> Result<Option<T>> {
+        match result {
+            Ok(value) => Ok(Some(value)),
+            Err(error) if error.kind() == Kind::Corrupt => {
+                let damage = error.damage().cloned();
+                self.damage
+                    .push(damage.unwrap_or_else(|| Damage::new(0..0, alloc::format!("{error}"))));
+                Ok(None)
+            }
+            Err(error) => Err(error),
+        }
+    }
+}

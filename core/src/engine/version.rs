@@ -1,0 +1,108 @@
+//! What readers read: the memtables, and the tables and packs under them.
+
+use super::{extent::Extent, memtable::Memtable, table::Table};
+use crate::sync::Mutex;
+use alloc::{collections::BTreeMap, sync::Arc, vec::Vec};
+use bytes::Bytes;
+use core::{
+    ops::Range,
+    sync::atomic::{AtomicUsize, Ordering},
+};
+
+/// A set of tables, newest first, and the packs that they refer to.
+#[derive(Clone, Default)]
+pub(crate) struct Version {
+    pub tables: Vec<Arc<Table>>,
+    pub packs: Vec<Arc<Pack>>,
+}
+
+/// All that a reader needs. Replaced as a whole.
+#[derive(Clone)]
+pub(crate) struct Current {
+    pub active: Arc<Memtable>,
+    /// The memtable of the log that is being turned into a table.
+    pub sealed: Option<Arc<Memtable>>,
+    pub version: Arc<Version>,
+}
+
+/// An extent of values, one behind the other.
+pub(crate) struct Pack(Mutex<PackState>);
+
+struct PackState {
+    extent: Extent,
+    end: u64,
+}
+
+impl Pack {
+    /// An empty pack in `extent`.
+    pub(crate) fn new(extent: Extent) -> Arc<Self> {
+        let end = extent.range().start;
+        Arc::new(Pack(Mutex::new(PackState { extent, end })))
+    }
+
+    /// A pack that is full.
+    pub(crate) fn full(extent: Extent) -> Arc<Self> {
+        let end = extent.range().end;
+        Arc::new(Pack(Mutex::new(PackState { extent, end })))
+    }
+
+    /// Room for `len` bytes behind the last ones.
+    pub(crate) fn append(&self, len: u64) -> Option<u64> {
+        let mut state = self.0.lock();
+        let at = state.end;
+        let end = at
+            .checked_add(len)
+            .filter(|end| *end <= state.extent.range().end)?;
+        state.end = end;
+        Some(at)
+    }
+
+    /// Nothing more is appended: what is left of the extent is given back.
+    pub(crate) fn seal(&self) {
+        let mut state = self.0.lock();
+        let end = state.end;
+        state.extent.shrink(end);
+    }
+
+    /// The pages that hold values.
+    pub(crate) fn range(&self) -> Range<u64> {
+        let state = self.0.lock();
+        state.extent.range().start..super::codec::align(state.end, super::extent::PAGE)
+    }
+}
+
+/// Values of large batches that are committed and not in their pack yet: read from here.
+#[derive(Default)]
+pub(crate) struct Unwritten {
+    values: Mutex<BTreeMap<u64, Bytes>>,
+    count: AtomicUsize,
+}
+
+impl Unwritten {
+    /// Adds the values of a run that begins at `base`. Called before anyone can look for them.
+    pub(crate) fn add(&self, mut base: u64, run: &[Bytes]) {
+        let mut values = self.values.lock();
+        for value in run {
+            values.insert(base, value.clone());
+            base += value.len() as u64;
+        }
+        self.count.store(values.len(), Ordering::Release);
+    }
+
+    /// The run has been written.
+    pub(crate) fn remove(&self, mut base: u64, run: &[Bytes]) {
+        let mut values = self.values.lock();
+        for value in run {
+            values.remove(&base);
+            base += value.len() as u64;
+        }
+        self.count.store(values.len(), Ordering::Release);
+    }
+
+    pub(crate) fn find(&self, offset: u64) -> Option<Bytes> {
+        if self.count.load(Ordering::Acquire) == 0 {
+            return None;
+        }
+        self.values.lock().get(&offset).cloned()
+    }
+}

@@ -1,0 +1,346 @@
+//! A point in time, and walking through it.
+
+use super::{
+    batch::{internal, internal_range},
+    memtable::{Found, Memtable, Value},
+    state::Phase,
+    store::{Store, closed},
+    table::{Cursor, Ranges, value_of},
+    types::{Direction, Entry, KeyRange, Space},
+    version::Current,
+};
+use crate::{Error, Kind, Result, port::Volume};
+use alloc::{collections::VecDeque, sync::Arc, vec::Vec};
+use bytes::Bytes;
+use core::ops::Bound;
+
+/// A point in time. It blocks nobody and nobody blocks it.
+///
+/// What it sees is kept from being reclaimed while it lives, one memtable and the tables and packs
+/// of its time; `Stats::views` counts the open ones.
+pub struct View<V> {
+    pub(crate) store: Store<V>,
+    pub(crate) commit: u64,
+    pub(crate) current: Arc<Current>,
+}
+
+impl<V: Volume> View<V> {
+    /// The last commit that it sees.
+    pub fn commit(&self) -> u64 {
+        self.commit
+    }
+
+    /// The value of `key`.
+    ///
+    /// # Errors
+    /// `Corrupt` with the place when the value's bytes are damaged; `Closed`.
+    pub async fn get(&self, space: Space, key: &[u8]) -> Result<Option<Bytes>> {
+        let key = internal(space, key);
+        match self.find(&key).await? {
+            Some(value) => self.store.0.load(&key, value).await.map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// The length of `key`'s value, without reading it.
+    ///
+    /// # Errors
+    /// `Corrupt` when a table's block is damaged; `Closed`.
+    pub async fn len(&self, space: Space, key: &[u8]) -> Result<Option<u64>> {
+        Ok(self
+            .find(&internal(space, key))
+            .await?
+            .map(|value| value.len()))
+    }
+
+    /// The values of many keys, in the order asked.
+    ///
+    /// # Errors
+    /// Those of [`get`](View::get), for the first key that has one.
+    pub async fn get_many<K: AsRef<[u8]>>(
+        &self,
+        space: Space,
+        keys: &[K],
+    ) -> Result<Vec<Option<Bytes>>> {
+        let mut values = Vec::with_capacity(keys.len());
+        for key in keys {
+            values.push(self.get(space, key.as_ref()).await?);
+        }
+        Ok(values)
+    }
+
+    /// The keys in `range`, in order, one at a time.
+    pub fn scan(&self, space: Space, range: KeyRange, direction: Direction) -> Scan<V> {
+        let (start, end) = internal_range(space, &range);
+        Scan::new(self.clone(), start, end, direction)
+    }
+
+    async fn find(&self, key: &[u8]) -> Result<Option<Value>> {
+        self.check_open()?;
+        self.store.0.find(&self.current, key, self.commit).await
+    }
+
+    fn check_open(&self) -> Result<()> {
+        if self.store.0.state.lock().phase == Phase::Closed {
+            Err(closed())
+        } else {
+            Ok(())
+        }
+    }
+}
+
+impl<V> Clone for View<V> {
+    fn clone(&self) -> Self {
+        self.store.0.state.lock().views += 1;
+        View {
+            store: self.store.clone(),
+            commit: self.commit,
+            current: self.current.clone(),
+        }
+    }
+}
+
+impl<V> Drop for View<V> {
+    fn drop(&mut self) {
+        let mut state = self.store.0.state.lock();
+        state.views = state.views.saturating_sub(1);
+    }
+}
+
+/// Entries of a memtable that are fetched at once.
+const PAGE: usize = 64;
+/// A scan reads this much of a table at once.
+const AHEAD: u64 = 64 << 10;
+
+/// A scan in progress. It reads a block of each table at a time, never the whole range.
+pub struct Scan<V> {
+    view: View<V>,
+    /// What is left: from `start` (in) to `end` (out).
+    start: Bytes,
+    end: Bytes,
+    backward: bool,
+    /// Newest first. `None` until the first `next`.
+    sources: Option<Vec<Source>>,
+    opening: Vec<Source>,
+    last: Option<(Bytes, Value)>,
+}
+
+struct Source {
+    from: From,
+    ranges: Option<Ranges>,
+    /// The next key, and the value or that it was deleted.
+    head: Option<(Bytes, Option<Value>)>,
+    ended: bool,
+}
+
+enum From {
+    Memtable {
+        memtable: Arc<Memtable>,
+        page: VecDeque<(Bytes, Found)>,
+        behind: Option<Bytes>,
+    },
+    Table(Cursor),
+}
+
+impl<V: Volume> Scan<V> {
+    pub(crate) fn new(view: View<V>, start: Bytes, end: Bytes, direction: Direction) -> Self {
+        let backward = direction == Direction::Backward;
+        Scan {
+            view,
+            start,
+            end,
+            backward,
+            sources: None,
+            opening: Vec::new(),
+            last: None,
+        }
+    }
+
+    /// The next entry, or `None` at the end of the range. A future that is dropped has skipped nothing.
+    ///
+    /// # Errors
+    /// `Corrupt` when a table's block is damaged: what is behind it cannot be told; `Closed`.
+    pub async fn next(&mut self) -> Result<Option<Entry>> {
+        Ok(self.next_value().await?.map(|(key, value)| Entry {
+            len: value.len(),
+            key: key.slice(1..),
+        }))
+    }
+
+    /// The value of the entry that `next` returned last.
+    ///
+    /// # Errors
+    /// `Corrupt` with the place when its bytes are damaged; `OutOfRange` before the first entry and behind the last.
+    pub async fn value(&self) -> Result<Bytes> {
+        match &self.last {
+            Some((key, value)) => self.view.store.0.load(key, value.clone()).await,
+            None => Err(Error::new(Kind::OutOfRange, "the scan is not at an entry")),
+        }
+    }
+
+    /// The next key with its space, and where its value is.
+    pub(crate) async fn next_value(&mut self) -> Result<Option<(Bytes, Value)>> {
+        self.view.check_open()?;
+        self.last = None;
+        if self.start >= self.end {
+            return Ok(None);
+        }
+        if self.sources.is_none() {
+            self.open().await?;
+        }
+        let view = &self.view;
+        let disk = &view.store.0.disk;
+        let Some(sources) = &mut self.sources else {
+            return Ok(None);
+        };
+        loop {
+            for source in sources.iter_mut() {
+                while source.head.is_none() && !source.ended {
+                    source
+                        .fill(view, disk, &self.start, &self.end, self.backward)
+                        .await?;
+                }
+            }
+            let mut best: Option<(usize, &Bytes)> = None;
+            for (index, source) in sources.iter().enumerate() {
+                if let Some((key, _)) = &source.head
+                    && best.is_none_or(|(_, other)| {
+                        if self.backward {
+                            key > other
+                        } else {
+                            key < other
+                        }
+                    })
+                {
+                    best = Some((index, key));
+                }
+            }
+            let Some((winner, key)) = best else {
+                self.start = self.end.clone();
+                return Ok(None);
+            };
+            let key = key.clone();
+            let mut value = None;
+            for (index, source) in sources.iter_mut().enumerate() {
+                if source.head.as_ref().is_some_and(|(other, _)| *other == key) {
+                    let found = source.head.take().and_then(|(_, value)| value);
+                    if index == winner {
+                        value = found;
+                    }
+                }
+            }
+            let Some(value) = value else { continue };
+            if covered(sources.get(..winner).unwrap_or_default(), &key, view.commit)? {
+                continue;
+            }
+            self.last = Some((key.clone(), value.clone()));
+            return Ok(Some((key, value)));
+        }
+    }
+
+    async fn open(&mut self) -> Result<()> {
+        let current = self.view.current.clone();
+        let memtables = [Some(&current.active), current.sealed.as_ref()];
+        if self.opening.is_empty() {
+            for memtable in memtables.into_iter().flatten() {
+                let from = From::Memtable {
+                    memtable: memtable.clone(),
+                    page: VecDeque::new(),
+                    behind: None,
+                };
+                self.opening.push(Source {
+                    from,
+                    ranges: None,
+                    head: None,
+                    ended: false,
+                });
+            }
+        }
+        let memtables = memtables.into_iter().flatten().count();
+        let disk = &self.view.store.0.disk;
+        let first = if self.backward {
+            &self.end
+        } else {
+            &self.start
+        };
+        while let Some(table) = current.version.tables.get(self.opening.len() - memtables) {
+            let ranges = match &table.ranges {
+                Some(at) => Some(Ranges(disk.block(at).await?)),
+                None => None,
+            };
+            let cursor = Cursor::seek(disk, table.clone(), first, self.backward, AHEAD).await?;
+            self.opening.push(Source {
+                from: From::Table(cursor),
+                ranges,
+                head: None,
+                ended: false,
+            });
+        }
+        self.sources = Some(core::mem::take(&mut self.opening));
+        Ok(())
+    }
+}
+
+impl Source {
+    async fn fill<V: Volume>(
+        &mut self,
+        view: &View<V>,
+        disk: &super::disk::Disk<V>,
+        start: &Bytes,
+        end: &Bytes,
+        backward: bool,
+    ) -> Result<()> {
+        let next = match &mut self.from {
+            From::Table(cursor) => match cursor.next(disk).await? {
+                Some(item) => {
+                    let value = value_of(&item)?;
+                    Some((item.key, value))
+                }
+                None => None,
+            },
+            From::Memtable {
+                memtable,
+                page,
+                behind,
+            } => {
+                if page.is_empty() {
+                    let bound = match (behind.as_ref(), backward) {
+                        (Some(key), _) => Bound::Excluded(key.as_ref()),
+                        (None, false) => Bound::Included(start.as_ref()),
+                        (None, true) => Bound::Excluded(end.as_ref()),
+                    };
+                    *page = memtable.page(bound, backward, view.commit, PAGE).into();
+                }
+                let next = page.pop_front();
+                *behind = next.as_ref().map(|(key, _)| key.clone()).or(behind.take());
+                match next {
+                    Some((key, Found::Value(value))) => Some((key, Some(value))),
+                    Some((key, _)) => Some((key, None)),
+                    None => None,
+                }
+            }
+        };
+        match next.filter(|(key, _)| key >= start && key < end) {
+            Some(head) => self.head = Some(head),
+            None => self.ended = true,
+        }
+        Ok(())
+    }
+}
+
+/// Whether something newer deleted a range with `key` in it.
+fn covered(newer: &[Source], key: &Bytes, at: u64) -> Result<bool> {
+    for source in newer {
+        let covers = match &source.from {
+            From::Memtable { memtable, .. } => memtable.covers(key, at),
+            From::Table(_) => match &source.ranges {
+                Some(ranges) => ranges.cover(key)?,
+                None => false,
+            },
+        };
+        if covers {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}

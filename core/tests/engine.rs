@@ -1,0 +1,300 @@
+//! The engine over a volume in memory: what its API says, and a model beside it.
+
+use bytes::Bytes;
+use futures::{FutureExt, executor::block_on, future::select, pin_mut};
+use littoral_core::{
+    Kind, Result,
+    engine::{Batch, Direction, Durability, KeyRange, Options, Space, Store},
+    port::{Entropy, MemoryVolume},
+};
+use std::collections::BTreeMap;
+
+struct Counter(std::sync::atomic::AtomicU64);
+impl Entropy for Counter {
+    fn fill(&self, bytes: &mut [u8]) -> Result<()> {
+        for chunk in bytes.chunks_mut(8) {
+            let n = self
+                .0
+                .fetch_add(0x9e37_79b9_7f4a_7c15, std::sync::atomic::Ordering::Relaxed);
+            chunk.copy_from_slice(&n.to_le_bytes()[..chunk.len()]);
+        }
+        Ok(())
+    }
+}
+
+const S: Space = Space(0x80);
+
+fn entropy() -> Counter {
+    Counter(1.into())
+}
+
+fn small() -> Options {
+    let mut options = Options::default();
+    options.log_size = 64 << 10;
+    options.memory_budget = 1 << 20;
+    options
+}
+
+async fn open(volume: &MemoryVolume, entropy: &Counter) -> Store<MemoryVolume> {
+    Store::open(volume.clone(), entropy, small()).await.unwrap()
+}
+
+/// Runs `work` with the store's background work beside it.
+async fn driven<T>(store: &Store<MemoryVolume>, work: impl Future<Output = T>) -> T {
+    let drive = store.drive();
+    pin_mut!(work, drive);
+    match select(work, drive).await {
+        futures::future::Either::Left((out, _)) => out,
+        futures::future::Either::Right(_) => panic!("the driver ended"),
+    }
+}
+
+#[test]
+fn what_was_committed_is_there_after_reopening_without_close() {
+    block_on(async {
+        let (volume, entropy) = (MemoryVolume::new(), entropy());
+        let store = open(&volume, &entropy).await;
+        for i in 0..10u32 {
+            let mut batch = Batch::new();
+            batch.put(S, i.to_be_bytes(), vec![i as u8; 100]);
+            assert_eq!(
+                store
+                    .commit(batch, Durability::Strict)
+                    .await
+                    .unwrap()
+                    .commit(),
+                u64::from(i) + 1
+            );
+        }
+        drop(store);
+        let store = open(&volume, &entropy).await;
+        for i in 0..10u32 {
+            assert_eq!(
+                store.get(S, &i.to_be_bytes()).await.unwrap().unwrap(),
+                vec![i as u8; 100]
+            );
+        }
+        assert_eq!(store.stats().last_commit, 10);
+    });
+}
+
+#[test]
+fn futures_of_a_store_over_a_send_volume_are_send() {
+    fn is_send<T: Send>(_: &T) {}
+    let store = block_on(async { open(&MemoryVolume::new(), &entropy()).await });
+    is_send(&store.commit(Batch::new(), Durability::Strict));
+    is_send(&store.drive());
+    is_send(&store.reclaim());
+    is_send(&store.verify());
+    is_send(&store.get(S, b""));
+    is_send(&store.close());
+    is_send(&store.backup(MemoryVolume::new(), &entropy()));
+    let mut scan = store.view().scan(S, KeyRange::all(), Direction::Forward);
+    is_send(&scan.next());
+    let entropy = entropy();
+    is_send(&Store::open(
+        MemoryVolume::new(),
+        &entropy,
+        Options::default(),
+    ));
+}
+
+#[test]
+fn a_condition_on_a_key_changed_since_is_a_conflict() {
+    block_on(async {
+        let store = open(&MemoryVolume::new(), &entropy()).await;
+        let view = store.view();
+        let mut first = Batch::new();
+        first.put(S, "k", "1");
+        first.require_unchanged(S, "k", &view);
+        let mut second = first.clone();
+        second.put(S, "k", "2");
+        store.commit(first, Durability::Strict).await.unwrap();
+        assert_eq!(
+            store
+                .commit(second, Durability::Strict)
+                .await
+                .err()
+                .unwrap()
+                .kind(),
+            Kind::Conflict
+        );
+        assert_eq!(store.get(S, b"k").await.unwrap().unwrap(), "1");
+    });
+}
+
+#[test]
+fn a_store_agrees_with_a_sorted_map_through_everything() {
+    for seed in 0..20u64 {
+        block_on(run(seed));
+    }
+}
+
+async fn run(seed: u64) {
+    let mut random = seed.wrapping_mul(0x2545_f491_4f6c_dd1d) | 1;
+    let mut next = move || {
+        random ^= random << 13;
+        random ^= random >> 7;
+        random ^= random << 17;
+        random
+    };
+    let (volume, entropy) = (MemoryVolume::new(), entropy());
+    let mut store = open(&volume, &entropy).await;
+    let mut model: BTreeMap<Vec<u8>, Vec<u8>> = BTreeMap::new();
+    let mut views: Vec<(
+        littoral_core::engine::View<MemoryVolume>,
+        BTreeMap<Vec<u8>, Vec<u8>>,
+    )> = Vec::new();
+    for step in 0..600u64 {
+        let what = next() % 20;
+        match what {
+            0..12 => {
+                let mut batch = Batch::new();
+                for _ in 0..next() % 20 + 1 {
+                    let key = format!("{:03}", next() % 300).into_bytes();
+                    match next() % 12 {
+                        0..3 => {
+                            batch.delete(S, &key);
+                            model.remove(&key);
+                        }
+                        3 => {
+                            let end = format!("{:03}", next() % 300).into_bytes();
+                            batch.delete_range(S, KeyRange::between(key.clone(), end.clone()));
+                            model.retain(|k, _| *k < key || *k >= end);
+                        }
+                        n => {
+                            let len = [0, 10, 100, 900, 1200, 3000, 9000, 200_000]
+                                [(next() % if n > 10 { 8 } else { 6 }) as usize];
+                            let value = vec![(next() % 256) as u8; len];
+                            batch.put(S, &key, value.clone());
+                            model.insert(key, value);
+                        }
+                    }
+                }
+                let durability = [Durability::Memory, Durability::Local, Durability::Strict]
+                    [(next() % 3) as usize];
+                driven(&store, store.commit(batch, durability))
+                    .await
+                    .unwrap();
+            }
+            12 => {
+                driven(&store, store.checkpoint()).await.unwrap();
+            }
+            13 => views.push((store.view(), model.clone())),
+            14 => {
+                if !views.is_empty() {
+                    views.remove((next() % views.len() as u64) as usize);
+                }
+            }
+            15 => {
+                views.clear();
+                let last = store.stats().last_commit;
+                if next() % 2 == 0 {
+                    driven(&store, store.close()).await.ok();
+                } else if last > 0 {
+                    store
+                        .commit(
+                            {
+                                let mut b = Batch::new();
+                                b.put(S, "zzz", "z");
+                                model.insert(b"zzz".to_vec(), b"z".to_vec());
+                                b
+                            },
+                            Durability::Strict,
+                        )
+                        .await
+                        .unwrap();
+                }
+                store = open(&volume, &entropy).await;
+            }
+            16 if next() % 4 == 0 => {
+                driven(&store, store.reclaim()).await.unwrap();
+            }
+            17 if next() % 8 == 0 => {
+                let copy = MemoryVolume::new();
+                store.backup(copy.clone(), &entropy).await.unwrap();
+                let copy = open(&copy, &entropy).await;
+                check(&copy.view(), &model, &mut next).await;
+            }
+            18 => {
+                let verified = store.verify().await.unwrap();
+                assert!(verified.damage.is_empty(), "{verified:?}");
+            }
+            _ => {
+                // Poll a while and drop: nothing may be lost by it.
+                let mut drive = Box::pin(store.drive());
+                for _ in 0..next() % 5 {
+                    let _ = (&mut drive).now_or_never();
+                }
+            }
+        }
+        if step % 10 == 0 {
+            check(&store.view(), &model, &mut next).await;
+            for (view, model) in &views {
+                check(view, model, &mut next).await;
+            }
+        }
+    }
+    check(&store.view(), &model, &mut next).await;
+    views.clear();
+    driven(&store, store.reclaim()).await.unwrap();
+    check(&store.view(), &model, &mut next).await;
+    let alive: usize = model.iter().map(|(k, v)| k.len() + v.len()).sum();
+    let stats = store.stats();
+    assert!(
+        stats.size_in_use < alive as u64 * 5 / 4 + 400_000,
+        "{alive} {stats:?}"
+    );
+    assert!(
+        stats.size < stats.size_in_use + 1_300_000,
+        "{alive} {stats:?}"
+    );
+}
+
+async fn check(
+    view: &littoral_core::engine::View<MemoryVolume>,
+    model: &BTreeMap<Vec<u8>, Vec<u8>>,
+    next: &mut impl FnMut() -> u64,
+) {
+    for _ in 0..10 {
+        let key = format!("{:03}", next() % 300).into_bytes();
+        assert_eq!(
+            view.get(S, &key).await.unwrap().as_deref(),
+            model.get(&key).map(|v| &v[..])
+        );
+    }
+    let (a, b) = (
+        format!("{:03}", next() % 300),
+        format!("{:03}", next() % 300),
+    );
+    let ranges = [
+        KeyRange::all(),
+        KeyRange::between(Bytes::from(a.clone()), Bytes::from(b.clone())),
+    ];
+    for range in ranges {
+        for direction in [Direction::Forward, Direction::Backward] {
+            let mut scan = view.scan(S, range.clone(), direction);
+            let mut found = Vec::new();
+            while let Some(entry) = scan.next().await.unwrap() {
+                let value = scan.value().await.unwrap();
+                assert_eq!(entry.len, value.len() as u64);
+                found.push((entry.key.to_vec(), value.to_vec()));
+            }
+            let mut wanted: Vec<_> = model
+                .iter()
+                .filter(|(k, _)| range.contains(k))
+                .map(|(k, v)| (k.clone(), v.clone()))
+                .collect();
+            if direction == Direction::Backward {
+                wanted.reverse();
+            }
+            let keys = |list: &[(Vec<u8>, Vec<u8>)]| {
+                list.iter()
+                    .map(|(k, _)| String::from_utf8_lossy(k).into_owned())
+                    .collect::<Vec<_>>()
+            };
+            assert_eq!(keys(&found), keys(&wanted), "{direction:?} {range:?}");
+            assert!(found == wanted);
+        }
+    }
+}
