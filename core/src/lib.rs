@@ -30,6 +30,8 @@
 #![warn(missing_docs)]
 // Port futures carry no `Send` bound on purpose: a future is `Send` when its host is.
 #![allow(async_fn_in_trait)]
+// Without std a lock is confined to one thread, and so is whatever is shared through it.
+#![cfg_attr(not(feature = "std"), allow(clippy::arc_with_non_send_sync))]
 
 extern crate alloc;
 #[cfg(any(feature = "std", test))]

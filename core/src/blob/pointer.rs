@@ -55,7 +55,7 @@ impl Pointer {
     /// assert_eq!(Pointer::from_hex(hex)?, Pointer::of(b"abc"));
     /// assert_eq!(Pointer::from_hex("ba78"), Err(PointerError::Digits { digits: 4 }));
     /// let error = Pointer::from_hex(&hex.replace('5', "x")).unwrap_err();
-    /// assert_eq!(error, PointerError::Digit { position: 33, found: 'x' });
+    /// assert_eq!(error, PointerError::Digit { position: 24, found: 'x' });
     /// # Ok::<(), PointerError>(())
     /// ```
     ///

@@ -34,6 +34,8 @@ pub(super) fn noise(seed: u64, len: usize) -> Bytes {
     bytes.into()
 }
 
+// Without std a store is confined to one thread.
+#[cfg(feature = "std")]
 #[test]
 fn every_future_of_a_store_over_a_sendable_volume_is_sendable() {
     fn is_send<T: Send>(_: &T) {}
