@@ -89,22 +89,16 @@ impl SqliteStore {
 
     fn load<K: AsRef<[u8]>>(&self, table: Table, entries: Vec<(K, Bytes)>) -> Result<()> {
         let mut writer = self.writer();
-        for some in entries.chunks(LOAD) {
-            let transaction = writer.transaction()?;
-            {
-                let mut statement = transaction.prepare_cached(insert(table))?;
-                for (key, value) in some {
-                    statement.execute((key.as_ref(), value.as_ref()))?;
-                }
+        let transaction = writer.transaction()?;
+        {
+            let mut statement = transaction.prepare_cached(insert(table))?;
+            for (key, value) in entries {
+                statement.execute((key.as_ref(), value.as_ref()))?;
             }
-            transaction.commit()?;
         }
-        Ok(())
+        Ok(transaction.commit()?)
     }
 }
-
-/// Rows in one transaction of a load: beyond that the log grows and nothing becomes faster.
-const LOAD: usize = 10_000;
 
 impl Store for SqliteStore {
     fn commit(&self, key: &[u8], value: Bytes) -> Result<()> {
