@@ -159,3 +159,4 @@ pub const PUTS: u64 = 4;
 pub const LARGE: u64 = 5;
 pub const MANY: u64 = 6;
 pub const ORDER: u64 = 7;
+pub const STREAM: u64 = 9;

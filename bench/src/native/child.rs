@@ -31,6 +31,8 @@ pub enum Job {
     Reopen,
     /// Opens the store, puts some blobs, and is killed.
     Kill,
+    /// Streams `count` bytes in and out.
+    Stream,
 }
 
 /// What opening took.
@@ -90,6 +92,7 @@ pub fn run(arguments: Arguments) -> Result<()> {
     match arguments.job {
         Job::Reopen => reopen(contender, &arguments.dir, arguments.count),
         Job::Kill => kill(contender, &arguments.dir, arguments.count),
+        Job::Stream => super::workloads::stream_child(&arguments.dir, arguments.count),
     }
 }
 

@@ -124,6 +124,17 @@ pub const ALL: &[Metric] = &[
         "The same after a kill: resident memory",
         Unit::Mebibytes,
     ),
+    metric(
+        "stream-put",
+        "A stream of 2 GiB into a blob",
+        Unit::MegabytesPerSecond,
+    ),
+    metric("stream-get", "The same out again", Unit::MegabytesPerSecond),
+    metric(
+        "stream-memory",
+        "The same: resident memory",
+        Unit::Mebibytes,
+    ),
 ];
 
 /// Contenders and the versions that this program was built with.

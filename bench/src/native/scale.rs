@@ -14,6 +14,8 @@ pub struct Scale {
     pub large: [(usize, usize); 2],
     /// Blobs of 1 KiB in the store that is opened again.
     pub many: usize,
+    /// Bytes of the stream.
+    pub stream: usize,
     /// Bytes of disk that all this needs at once.
     pub disk: u64,
 }
@@ -27,6 +29,7 @@ impl Scale {
             pairs: 500_000,
             large: [(1 << 20, 64), (64 << 20, 4)],
             many: 1_000_000,
+            stream: 2 << 30,
             disk: 24 << 30,
         }
     }
@@ -39,6 +42,7 @@ impl Scale {
             pairs: 20_000,
             large: [(1 << 20, 8), (64 << 20, 1)],
             many: 20_000,
+            stream: 128 << 20,
             disk: 4 << 30,
         }
     }

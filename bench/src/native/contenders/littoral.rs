@@ -1,15 +1,19 @@
-//! Littoral: `engine::Store` over a file, with its driver on a thread of its own and every other
-//! call on the thread that makes it.
+//! Littoral: blobs through `blob::EngineBlobs`, everything else through `engine::Store`, over a
+//! file. Its driver has a thread of its own; every other call runs on the thread that makes it.
 
 use super::CACHE;
 use crate::{
-    data::{Key, key_of},
+    data::Key,
     native::contender::{Contender, Entry, Reader, Store, Table},
 };
 use anyhow::Result;
 use bytes::Bytes;
 use littoral::{Driver, FileVolume, OsEntropy, block_on, spawn_driver};
-use littoral_core::engine::{self, Batch, Direction, Durability, KeyRange, Options, Space, View};
+use littoral_core::{
+    Kind,
+    blob::{BlobStore, EngineBlobs, Pointer, space::WHOLE},
+    engine::{self, Batch, Direction, Durability, KeyRange, Options, Space, View},
+};
 use std::path::Path;
 
 pub struct Littoral;
@@ -20,45 +24,40 @@ impl Contender for Littoral {
     }
 
     fn open(&self, dir: &Path) -> Result<Box<dyn Store>> {
-        let mut options = Options::default();
-        options.memory_budget = CACHE;
-        let volume = FileVolume::open(dir.join("store"))?;
-        let store = block_on(engine::Store::open(volume, &OsEntropy, options))?;
-        let driver = spawn_driver(store.clone())?;
-        Ok(Box::new(LittoralStore { store, driver }))
+        Ok(Box::new(open(dir)?))
     }
 }
 
-fn space(table: Table) -> Space {
-    match table {
-        Table::Records => Space(0x80),
-        Table::Blobs => Space(0x81),
-        Table::Pairs => Space(0x82),
-    }
+/// The store in `dir`, with the same budget of memory as everybody's cache.
+pub fn open(dir: &Path) -> Result<LittoralStore> {
+    let mut options = Options::default();
+    options.memory_budget = CACHE;
+    let volume = FileVolume::open(dir.join("store"))?;
+    let store = block_on(engine::Store::open(volume, &OsEntropy, options))?;
+    let driver = spawn_driver(store.clone())?;
+    let blobs = EngineBlobs::new(store.clone());
+    Ok(LittoralStore {
+        store,
+        blobs,
+        driver,
+    })
 }
 
-struct LittoralStore {
+pub struct LittoralStore {
     store: engine::Store<FileVolume>,
+    pub blobs: EngineBlobs<FileVolume>,
     driver: Driver,
 }
 
 impl LittoralStore {
-    fn insert(&self, table: Table, key: &[u8], value: Bytes) -> Result<()> {
-        let mut batch = Batch::new();
-        batch.put(space(table), Bytes::copy_from_slice(key), value);
-        block_on(self.store.commit(batch, Durability::Strict))?;
-        Ok(())
-    }
-
     /// Batches that nobody waits for, and one that is synced at the end: a commit survives only
     /// with all that came before it.
-    fn load(&self, table: Table, entries: impl Iterator<Item = (Bytes, Bytes)>) -> Result<()> {
+    fn load<T>(&self, entries: Vec<T>, add: impl Fn(&mut Batch, T) -> usize) -> Result<()> {
         block_on(async {
             let mut batch = Batch::new();
             let mut bytes = 0;
-            for (key, value) in entries {
-                bytes += key.len() + value.len();
-                batch.put(space(table), key, value);
+            for entry in entries {
+                bytes += add(&mut batch, entry);
                 if bytes >= LOAD {
                     let full = std::mem::take(&mut batch);
                     self.store.commit(full, Durability::Memory).await?;
@@ -74,30 +73,47 @@ impl LittoralStore {
 /// Bytes in one batch of a load.
 const LOAD: usize = 1 << 20;
 
+fn space(table: Table) -> Space {
+    match table {
+        Table::Records => Space(0x80),
+        Table::Blobs => WHOLE,
+        Table::Pairs => Space(0x81),
+    }
+}
+
 impl Store for LittoralStore {
     fn commit(&self, key: &[u8], value: Bytes) -> Result<()> {
-        self.insert(Table::Records, key, value)
+        let mut batch = Batch::new();
+        batch.put(space(Table::Records), Bytes::copy_from_slice(key), value);
+        block_on(self.store.commit(batch, Durability::Strict))?;
+        Ok(())
     }
 
     fn put(&self, value: Bytes) -> Result<Key> {
-        let key = key_of(&value);
-        self.insert(Table::Blobs, &key, value)?;
-        Ok(key)
+        Ok(*block_on(self.blobs.put(value))?.as_bytes())
     }
 
     fn load_blobs(&self, values: Vec<Bytes>) -> Result<()> {
-        let hashed = values
-            .into_iter()
-            .map(|value| (Bytes::copy_from_slice(&key_of(&value)), value));
-        self.load(Table::Blobs, hashed)
+        self.load(values, |batch, value| {
+            let len = value.len();
+            self.blobs.put_in(batch, Pointer::of(&value), value);
+            len
+        })
     }
 
     fn load_pairs(&self, pairs: Vec<(Bytes, Bytes)>) -> Result<()> {
-        self.load(Table::Pairs, pairs.into_iter())
+        self.load(pairs, |batch, (key, value)| {
+            let len = key.len() + value.len();
+            batch.put(space(Table::Pairs), key, value);
+            len
+        })
     }
 
     fn reader(&self) -> Result<Box<dyn Reader + '_>> {
-        Ok(Box::new(LittoralReader(self.store.view())))
+        Ok(Box::new(LittoralReader {
+            blobs: &self.blobs,
+            view: self.store.view(),
+        }))
     }
 
     fn settle(&mut self) -> Result<()> {
@@ -114,11 +130,23 @@ impl Store for LittoralStore {
     }
 }
 
-struct LittoralReader(View<FileVolume>);
+struct LittoralReader<'a> {
+    blobs: &'a EngineBlobs<FileVolume>,
+    view: View<FileVolume>,
+}
 
-impl Reader for LittoralReader {
+impl Reader for LittoralReader<'_> {
     fn get(&mut self, table: Table, entry: Entry, see: &mut dyn FnMut(&[u8])) -> Result<bool> {
-        let found = block_on(self.0.get(space(table), entry.key))?;
+        if table == Table::Blobs {
+            let pointer = Pointer::from_bytes(entry.key.try_into()?);
+            match block_on(self.blobs.get(&pointer)) {
+                Ok(value) => see(&value),
+                Err(error) if error.kind() == Kind::NotFound => return Ok(false),
+                Err(error) => return Err(error.into()),
+            }
+            return Ok(true);
+        }
+        let found = block_on(self.view.get(space(table), entry.key))?;
         if let Some(value) = &found {
             see(value);
         }
@@ -127,9 +155,8 @@ impl Reader for LittoralReader {
 
     fn scan(&mut self, table: Table, _len: usize, see: &mut dyn FnMut(&[u8], &[u8])) -> Result<()> {
         block_on(async {
-            let mut scan = self
-                .0
-                .scan(space(table), KeyRange::all(), Direction::Forward);
+            let range = KeyRange::all();
+            let mut scan = self.view.scan(space(table), range, Direction::Forward);
             while let Some(entry) = scan.next().await? {
                 see(&entry.key, &scan.value().await?);
             }

@@ -18,6 +18,8 @@ use bytes::Bytes;
 /// memory what another must read from the system's.
 pub const CACHE: usize = 32 << 20;
 
+pub use littoral::open as open_littoral;
+
 pub const LITTORAL: &str = "littoral";
 pub const FLOOR: &str = "floor";
 

@@ -5,9 +5,11 @@ mod load;
 mod read;
 mod reopen;
 mod small;
+mod stream;
 mod writers;
 
 pub use reopen::LEN as REOPEN_LEN;
+pub use stream::child as stream_child;
 
 use super::runner::Runner;
 use anyhow::Result;
@@ -43,5 +45,9 @@ pub const ALL: &[Workload] = &[
     Workload {
         name: "reopen",
         run: reopen::run,
+    },
+    Workload {
+        name: "stream",
+        run: stream::run,
     },
 ];
