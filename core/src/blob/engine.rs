@@ -1,5 +1,6 @@
 //! Blobs in the engine: small ones whole, large ones as chunks under a list.
 
+mod heal;
 mod lists;
 mod references;
 mod split;

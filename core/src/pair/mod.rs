@@ -1,1 +1,51 @@
-//! A fast local store in front of a slow, durable one.
+//! A fast local store in front of a slow, durable one: what is put is here at once, and there in time.
+//!
+//! | file | what it is |
+//! |---|---|
+//! | `handle.rs` | [`Pair`]: opening, driving |
+//! | `put.rs`, `receipt.rs` | bytes and queue entry in one commit; how far a change has come |
+//! | `read.rs`, `fetch.rs`, `flight.rs` | both sides as one; a miss is fetched once, checked, filled in |
+//! | `delete.rs` | hidden at once, then gone from slow, then from fast |
+//! | `roots.rs` | names that follow what they point at |
+//! | `queue.rs`, `account.rs`, `rows.rs` | the durable queue, its bounds, its bytes |
+//! | `schedule.rs`, `upload.rs`, `retry.rs` | who is next, how it travels, when it is tried again |
+//! | `cache.rs` | the bound of fast, pins |
+//! | `status.rs`, `finish.rs` | what is left; waiting for it; closing |
+//! | `repair.rs` | finding damage, fetching it again |
+//!
+//! `docs/pairing.md` tells the states of an item and how each race is closed.
+
+mod account;
+mod buffer;
+mod cache;
+mod delete;
+mod fetch;
+mod finish;
+mod flight;
+mod handle;
+mod options;
+mod put;
+mod queue;
+mod read;
+mod receipt;
+mod repair;
+mod retry;
+mod roots;
+mod rows;
+mod schedule;
+mod status;
+mod store;
+mod transfer;
+mod upload;
+
+pub use buffer::Buffer;
+pub use handle::{Environment, Pair, Remote};
+pub use options::{Backoff, Options, QueueBound};
+pub use queue::{Change, QueueItem, Trouble};
+pub use receipt::Receipt;
+pub use repair::{Checked, Damaged};
+pub use roots::WithoutRoots;
+pub use status::{Pending, Phase, Status, Watch};
+
+#[doc(hidden)]
+pub use rows::fuzz;

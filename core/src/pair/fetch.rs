@@ -1,0 +1,332 @@
+//! A miss: the blob is fetched from slow once, checked, and filled into fast.
+
+use super::{
+    flight::{Fetched, Pilot, Turn},
+    handle::{Environment, Pair, Remote},
+    rows::{self, QUARANTINE, REMOTE, UNSETTLED},
+    transfer::{Fault, Progress},
+};
+use crate::{
+    Error, Kind, Result,
+    blob::{BlobStore, ChunkList, Hasher, Pointer, Staged},
+    engine::{Batch, Durability},
+    port::{Body, Volume},
+};
+use bytes::{Bytes, BytesMut};
+use core::ops::Range;
+
+impl<V: Volume, S: Remote, E: Environment> Pair<V, S, E> {
+    /// Fetches the blob, together with everybody who wants it at this time.
+    pub(super) async fn fetch(&self, pointer: &Pointer) -> Result<Fetched> {
+        let passenger = self.0.flights.board(pointer);
+        loop {
+            match passenger.turn() {
+                Turn::Landed(outcome) => return outcome,
+                Turn::Wait(listener) => listener.await,
+                Turn::Fly(pilot) => {
+                    let outcome = self.fly(pointer, &pilot).await;
+                    pilot.land(outcome.clone());
+                    return outcome;
+                }
+            }
+        }
+    }
+
+    async fn fly(&self, pointer: &Pointer, pilot: &Pilot) -> Result<Fetched> {
+        // After boarding: a deletion that ends from now on dooms this flight, one that ended is over on slow too.
+        if self.is_hidden(pointer).await? {
+            return Err(not_found(pointer));
+        }
+        let first = match self.piece(pointer, 0).await {
+            Ok(first) => first,
+            Err(error) if error.kind() == Kind::NotFound => {
+                self.forget_remote(pointer).await?;
+                return Err(error);
+            }
+            Err(error) => return Err(error),
+        };
+        if first.len() < self.piece_len() {
+            if Pointer::of(&first) != *pointer {
+                return Err(lie(pointer));
+            }
+            let size = first.len() as u64;
+            self.count_fetched(size);
+            let staged = self.0.fast.stage(first.clone(), &mut Batch::new()).await;
+            self.keep(pointer, staged, pilot).await;
+            return Ok(Fetched::Bytes(first));
+        }
+        self.fly_large(pointer, first, pilot).await
+    }
+
+    async fn fly_large(&self, pointer: &Pointer, first: Bytes, pilot: &Pilot) -> Result<Fetched> {
+        let (body, fault) = self.body_of(pointer, first).await?;
+        let staged = self.0.fast.stage(body, &mut Batch::new()).await;
+        if let Some(error) = fault.take() {
+            return Err(error);
+        }
+        if let Ok(staged) = &staged {
+            if staged.pointer != *pointer {
+                return Err(lie(pointer));
+            }
+            self.count_fetched(staged.size);
+        }
+        match self.keep(pointer, staged, pilot).await {
+            true => Ok(Fetched::Filled),
+            false => Ok(Fetched::Unfilled),
+        }
+    }
+
+    /// The whole blob, past fast: for one that fast cannot take.
+    pub(super) async fn get_past(&self, pointer: &Pointer) -> Result<Bytes> {
+        let bytes = self
+            .moving(&Progress::default(), self.0.slow.get(pointer))
+            .await?;
+        match Pointer::of(&bytes) == *pointer {
+            true => Ok(bytes),
+            false => Err(lie(pointer)),
+        }
+    }
+
+    /// A range of the blob, past fast: all of it is read and hashed, only the range is kept.
+    pub(super) async fn get_range_past(
+        &self,
+        pointer: &Pointer,
+        range: Range<u64>,
+    ) -> Result<Bytes> {
+        let first = self.piece(pointer, 0).await?;
+        let (mut body, _) = self.body_of(pointer, first).await?;
+        let mut hasher = Hasher::new();
+        let mut kept = BytesMut::new();
+        let mut at: u64 = 0;
+        while let Some(piece) = body.next().await? {
+            hasher.update(&piece);
+            let end = at.saturating_add(piece.len() as u64);
+            let (from, to) = (range.start.clamp(at, end), range.end.clamp(at, end));
+            let wanted = piece.get((from - at) as usize..(to - at) as usize);
+            kept.extend_from_slice(wanted.unwrap_or_default());
+            at = end;
+        }
+        if hasher.finish() != *pointer {
+            return Err(lie(pointer));
+        }
+        crate::blob::cut_range(range, at)?;
+        Ok(kept.freeze())
+    }
+
+    /// Commits what was fetched into fast; whether it is there now. A failure is told in the status, not to the reader.
+    async fn keep(&self, pointer: &Pointer, staged: Result<Staged>, pilot: &Pilot) -> bool {
+        let kept = match staged {
+            Ok(staged) => self.fill(pointer, &staged, pilot).await,
+            Err(error) => Err(error),
+        };
+        match kept {
+            Ok(kept) => kept,
+            Err(error) => {
+                self.0.board.tell(|status| {
+                    status.unfilled += 1;
+                    status.last_fill_error = Some(error);
+                });
+                false
+            }
+        }
+    }
+
+    /// `false` when the blob was deleted while it was fetched.
+    async fn fill(&self, pointer: &Pointer, staged: &Staged, pilot: &Pilot) -> Result<bool> {
+        let key = rows::blob_key(pointer);
+        loop {
+            let view = self.0.store.view();
+            let queued = self.queued(&view, pointer).await?;
+            let mut batch = Batch::new();
+            let guarded = self.guards_fill();
+            if guarded {
+                // In this order: a deletion that this view does not show any more has doomed the flight before.
+                if queued.hidden || pilot.is_doomed() {
+                    return Ok(false);
+                }
+                batch.require_unchanged(UNSETTLED, key.clone(), &view);
+            }
+            if view.len(QUARANTINE, &key).await?.is_some() {
+                self.take_out(pointer).await?;
+                continue;
+            }
+            self.0.fast.publish_in(staged, &mut batch).await?;
+            if queued.put.is_none() {
+                let now = self.0.env.now();
+                batch.put(REMOTE, key.clone(), rows::encode_since(now, ""));
+            }
+            let grown = self
+                .mark_used(&view, &mut batch, pointer, staged.size)
+                .await?;
+            match self.0.store.commit(batch, Durability::Local).await {
+                Ok(_) => {
+                    self.cache_grew(grown);
+                    return Ok(true);
+                }
+                Err(error) if error.kind() == Kind::Conflict => {}
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    #[cfg(feature = "sabotage")]
+    fn guards_fill(&self) -> bool {
+        !self
+            .0
+            .options
+            .broken(crate::engine::Sabotage::FillRacesDelete)
+    }
+
+    #[cfg(not(feature = "sabotage"))]
+    fn guards_fill(&self) -> bool {
+        true
+    }
+
+    /// Slow says that it does not have the blob: a mark that it does is wrong, and would keep it from being put again.
+    async fn forget_remote(&self, pointer: &Pointer) -> Result<()> {
+        let view = self.0.store.view();
+        if view.len(REMOTE, pointer.as_bytes()).await?.is_none() {
+            return Ok(());
+        }
+        let mut batch = Batch::new();
+        batch.require_unchanged(REMOTE, rows::blob_key(pointer), &view);
+        batch.delete(REMOTE, rows::blob_key(pointer));
+        match self.0.store.commit(batch, Durability::Local).await {
+            Err(error) if error.kind() != Kind::Conflict => Err(error),
+            _ => Ok(()),
+        }
+    }
+
+    fn count_fetched(&self, size: u64) {
+        self.0.board.tell(|status| {
+            status.fetched += 1;
+            status.fetched_bytes += size;
+        });
+    }
+
+    fn piece_len(&self) -> usize {
+        self.0.options.piece.clamp(1, crate::chunk::MAX)
+    }
+
+    /// The bytes of one piece of the blob; fewer at its end.
+    async fn piece(&self, pointer: &Pointer, at: u64) -> Result<Bytes> {
+        let len = self.piece_len();
+        let range = at..at.saturating_add(len as u64);
+        let piece = self
+            .moving(&Progress::default(), self.0.slow.get_range(pointer, range))
+            .await;
+        match piece {
+            Ok(bytes) if bytes.len() <= len => Ok(bytes),
+            Ok(_) => Err(lie(pointer)),
+            // The blob ended with the piece before (or is empty).
+            Err(error) if error.kind() == Kind::OutOfRange => Ok(Bytes::new()),
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn body_of(&self, pointer: &Pointer, first: Bytes) -> Result<(FromSlow<V, S, E>, Fault)> {
+        let list = match self.0.slow.capabilities().chunks {
+            true => {
+                self.moving(&Progress::default(), self.0.slow.chunks(pointer))
+                    .await?
+            }
+            false => None,
+        };
+        let fault = Fault::default();
+        let body = FromSlow {
+            pair: self.clone(),
+            pointer: *pointer,
+            source: match list {
+                Some(list) => Source::Chunks { list, at: 0 },
+                None => Source::Pieces {
+                    next: Some(first),
+                    at: 0,
+                },
+            },
+            fault: fault.clone(),
+        };
+        Ok((body, fault))
+    }
+}
+
+/// A blob of slow as it is read for fast. What fast has of its chunks is not fetched.
+struct FromSlow<V, S, E> {
+    pair: Pair<V, S, E>,
+    pointer: Pointer,
+    source: Source,
+    fault: Fault,
+}
+
+enum Source {
+    Chunks { list: ChunkList, at: usize },
+    Pieces { next: Option<Bytes>, at: u64 },
+}
+
+impl<V: Volume, S: Remote, E: Environment> FromSlow<V, S, E> {
+    async fn read(&mut self) -> Result<Option<Bytes>> {
+        let pair = &self.pair;
+        match &mut self.source {
+            Source::Chunks { list, at } => {
+                let Some(chunk) = list.0.get(*at).copied() else {
+                    return Ok(None);
+                };
+                *at += 1;
+                let here = pair.0.fast.get_chunk(&chunk.pointer).await;
+                let damaged = match here {
+                    Ok(bytes) => return Ok(Some(bytes)),
+                    Err(error) => error.kind() == Kind::Corrupt,
+                };
+                let progress = Progress::default();
+                let fetch = pair.0.slow.get_chunk(&chunk.pointer);
+                let bytes = pair.moving(&progress, fetch).await?;
+                if bytes.len() != chunk.len as usize || Pointer::of(&bytes) != chunk.pointer {
+                    return Err(lie(&self.pointer));
+                }
+                if damaged {
+                    // Every blob that has this chunk is whole again.
+                    pair.0.fast.heal_chunk(bytes.clone()).await?;
+                }
+                Ok(Some(bytes))
+            }
+            Source::Pieces { next, at } => {
+                let piece = match next.take() {
+                    Some(first) => first,
+                    None => pair.piece(&self.pointer, *at).await?,
+                };
+                *at = at.saturating_add(piece.len() as u64);
+                Ok((!piece.is_empty()).then_some(piece))
+            }
+        }
+    }
+}
+
+impl<V: Volume, S: Remote, E: Environment> Body for FromSlow<V, S, E> {
+    fn len(&self) -> Option<u64> {
+        match &self.source {
+            Source::Chunks { list, .. } => Some(list.size()),
+            Source::Pieces { .. } => None,
+        }
+    }
+
+    async fn next(&mut self) -> Result<Option<Bytes>> {
+        let read = self.read().await;
+        if let Err(error) = &read {
+            self.fault.set(error.clone());
+        }
+        read
+    }
+}
+
+pub(super) fn not_found(pointer: &Pointer) -> Error {
+    Error::new(
+        Kind::NotFound,
+        alloc::format!("{pointer} is neither here nor at the remote"),
+    )
+}
+
+fn lie(pointer: &Pointer) -> Error {
+    Error::new(
+        Kind::Corrupt,
+        alloc::format!("what the remote sent for {pointer} is not that blob"),
+    )
+}

@@ -1,0 +1,73 @@
+//! A pair is itself a store of blobs and of roots.
+
+use super::handle::{Environment, Pair, Remote};
+use crate::{
+    Result,
+    blob::{BlobStore, Capabilities, Listed, Pointer, RootStore, Stat},
+    port::{Body, Volume},
+};
+use alloc::{string::String, vec::Vec};
+use bytes::Bytes;
+use core::ops::Range;
+
+/// Fast and slow as one. A put returns once it is durable here.
+impl<V: Volume, S: Remote, E: Environment> BlobStore for Pair<V, S, E> {
+    fn capabilities(&self) -> Capabilities {
+        Capabilities {
+            writable: self.0.options.queue.is_some(),
+            ..Capabilities::new()
+        }
+    }
+
+    async fn put(&self, bytes: Bytes) -> Result<Pointer> {
+        Ok(self.put(bytes).await?.pointer())
+    }
+
+    async fn put_stream<B: Body>(&self, body: B) -> Result<Pointer> {
+        Ok(self.put_stream(body).await?.pointer())
+    }
+
+    async fn get(&self, pointer: &Pointer) -> Result<Bytes> {
+        self.get(pointer).await
+    }
+
+    async fn get_range(&self, pointer: &Pointer, range: Range<u64>) -> Result<Bytes> {
+        self.get_range(pointer, range).await
+    }
+
+    async fn stat(&self, pointer: &Pointer) -> Result<Option<Stat>> {
+        self.stat(pointer).await
+    }
+
+    async fn has(&self, pointers: &[Pointer]) -> Result<Vec<bool>> {
+        self.has(pointers).await
+    }
+
+    async fn delete(&self, pointer: &Pointer) -> Result<bool> {
+        self.delete(pointer).await
+    }
+
+    async fn list(&self, after: Option<Pointer>, limit: usize) -> Result<Vec<Listed>> {
+        self.list(after, limit).await
+    }
+}
+
+/// Roots as they are here.
+impl<V: Volume, S: Remote, E: Environment> RootStore for Pair<V, S, E> {
+    async fn root(&self, name: &str) -> Result<Option<Pointer>> {
+        self.root(name).await
+    }
+
+    async fn move_root(
+        &self,
+        name: &str,
+        from: Option<Pointer>,
+        to: Option<Pointer>,
+    ) -> Result<()> {
+        self.move_root(name, from, to).await.map(drop)
+    }
+
+    async fn roots(&self, after: Option<&str>, limit: usize) -> Result<Vec<(String, Pointer)>> {
+        self.roots(after, limit).await
+    }
+}
