@@ -114,6 +114,17 @@ impl<V: Volume> Device<V> {
         self.sabotage == Some(super::Sabotage::ChecksumIgnored)
     }
 
+    /// Broken on purpose: every round of the log has the same salt.
+    #[cfg(feature = "sabotage")]
+    pub(crate) fn takes_stale_logs(&self) -> bool {
+        self.sabotage == Some(super::Sabotage::StaleLogAccepted)
+    }
+
+    #[cfg(not(feature = "sabotage"))]
+    pub(crate) fn takes_stale_logs(&self) -> bool {
+        false
+    }
+
     #[cfg(not(feature = "sabotage"))]
     fn ignores_checksums(&self) -> bool {
         false

@@ -32,8 +32,15 @@ use bytes::Bytes;
 pub(crate) const HEAD: usize = 64;
 const MAGIC: u32 = u32::from_le_bytes(*b"LREC");
 
+/// The seed of a store that is broken on purpose: all rounds have one salt.
+pub(crate) const NO_SEED: u64 = u64::MAX;
+
 /// The salt of one round of one area.
 pub(crate) fn salt(seed: u64, epoch: u64) -> u64 {
+    #[cfg(feature = "sabotage")]
+    if seed == NO_SEED {
+        return 0;
+    }
     checksum(seed, &epoch.to_le_bytes())
 }
 
@@ -94,7 +101,7 @@ fn encode_head(salt: u64, head: &Head) -> ([u8; HEAD], u64) {
 }
 
 /// The head at the beginning of `bytes`, if there is a whole one of this round.
-pub(crate) fn parse_head(salt: u64, epoch: u64, bytes: &[u8]) -> Option<Head> {
+pub(crate) fn parse_head(salt: u64, epoch: Option<u64>, bytes: &[u8]) -> Option<Head> {
     let mut take = Take::new(bytes.get(..HEAD)?);
     if take.u32().ok()? != MAGIC || take.u32().ok()? != 0 {
         return None;
@@ -111,7 +118,7 @@ pub(crate) fn parse_head(salt: u64, epoch: u64, bytes: &[u8]) -> Option<Head> {
     };
     head.sum = take.u64().ok()?;
     let covered = bytes.get(..HEAD - 8)?;
-    (checksum(salt, covered) == head.sum && head.epoch == epoch && head.first < u64::MAX / 2)
+    (checksum(salt, covered) == head.sum && epoch.is_none_or(|epoch| head.epoch == epoch) && head.first < u64::MAX / 2)
         .then_some(head)
 }
 
@@ -138,6 +145,8 @@ impl Record {
 
 /// One area as it was found.
 pub(crate) struct Area {
+    /// A store that is broken on purpose takes records of any round, wherever they are.
+    pub any_round: bool,
     pub bytes: Bytes,
     /// Where it begins in the file.
     pub offset: u64,
@@ -162,7 +171,7 @@ pub(crate) fn replay(
         let mut at = 0u64;
         while gap.is_none() {
             match record_at(area, at, alignment) {
-                Some(record) if record.head.previous == chain && record.head.first == next => {
+                Some(record) if area.any_round || record.head.previous == chain && record.head.first == next => {
                     chain = record.head.sum;
                     next = record.last() + 1;
                     at += record.len;
@@ -205,7 +214,8 @@ pub(crate) fn replay(
 
 fn record_at(area: &Area, at: u64, alignment: u32) -> Option<Record> {
     let start = usize::try_from(at).ok()?;
-    let head = parse_head(area.salt, area.epoch, area.bytes.get(start..)?)?;
+    let epoch = (!area.any_round).then_some(area.epoch);
+    let head = parse_head(area.salt, epoch, area.bytes.get(start..)?)?;
     let from = start.checked_add(HEAD)?;
     let to = from.checked_add(head.payload_len as usize)?;
     let payload = area.bytes.get(from..to)?;

@@ -24,6 +24,9 @@ mod commit;
 mod device;
 mod disk;
 mod extent;
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzzing;
 mod log;
 mod manifest;
 mod memtable;

@@ -283,6 +283,7 @@ async fn recover<V: Volume>(
         sealed: None,
         version: Arc::new(version.clone()),
     };
+    let start = if disk.device.takes_stale_logs() { LogStart { seed: log::NO_SEED, ..start } } else { start };
     let inner = Inner {
         disk,
         options,
@@ -341,6 +342,7 @@ async fn replay<V: Volume>(
         let offset = superblock.area(epoch);
         let bytes = device.read(offset, superblock.log_size as usize).await?;
         areas.push(Area {
+            any_round: device.takes_stale_logs(),
             bytes,
             offset,
             epoch,
