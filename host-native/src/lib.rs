@@ -23,11 +23,13 @@
 
 mod block_on;
 mod clock;
+mod directory;
 mod driver;
 mod entropy;
 mod http;
 mod net;
 mod platform;
+pub mod server;
 pub mod tree;
 mod volume;
 
@@ -35,6 +37,7 @@ pub use littoral_core as core;
 
 pub use block_on::block_on;
 pub use clock::SystemClock;
+pub use directory::DirectoryBlobs;
 pub use driver::{Driver, spawn_driver};
 pub use entropy::OsEntropy;
 pub use http::{HttpBody, HttpClient, HttpOptions};

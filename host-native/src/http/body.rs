@@ -102,35 +102,41 @@ impl Body for HttpBody {
     /// # Errors
     /// `Transient` when the connection was lost before the body's end, `Timeout` when nothing came for too long.
     async fn next(&mut self) -> Result<Option<Bytes>> {
-        while !self.over {
-            let frame = match select(self.incoming.frame(), pin!(net::timer(self.idle)?)).await {
-                Either::Left((frame, _)) => frame,
-                Either::Right(((), _)) => {
-                    self.over = true;
-                    return Err(Error::new(
-                        Kind::Timeout,
-                        format!("the answer stopped for {:?} before its end", self.idle),
-                    ));
-                }
-            };
-            match frame {
-                None => self.over = true,
-                Some(Err(error)) => {
-                    self.over = true;
-                    return Err(Error::new(
-                        Kind::Transient,
-                        format!("the connection was lost before the answer's end: {error}"),
-                    )
-                    .with_source(error));
-                }
-                Some(Ok(frame)) => match frame.into_data() {
-                    Ok(bytes) if !bytes.is_empty() => return Ok(Some(bytes)),
-                    // Trailers, or nothing.
-                    Ok(_) | Err(_) => {}
-                },
+        if self.over {
+            return Ok(None);
+        }
+        let piece = next_piece(&mut self.incoming, self.idle).await;
+        self.over = !matches!(piece, Ok(Some(_)));
+        piece
+    }
+}
+
+/// The next bytes of a body that comes over the network: the answer here, the request in the server.
+///
+/// # Errors
+/// `Transient` when the connection was lost before the body's end, `Timeout` when nothing came for `idle`.
+pub(crate) async fn next_piece<B>(body: &mut B, idle: Duration) -> Result<Option<Bytes>>
+where
+    B: hyper::body::Body<Data = Bytes> + Unpin,
+    B::Error: std::error::Error + Send + Sync + 'static,
+{
+    loop {
+        match select(body.frame(), pin!(net::timer(idle)?)).await {
+            Either::Left((None, _)) => return Ok(None),
+            Either::Left((Some(Ok(frame)), _)) => match frame.into_data() {
+                Ok(bytes) if !bytes.is_empty() => return Ok(Some(bytes)),
+                // Trailers, or nothing.
+                Ok(_) | Err(_) => {}
+            },
+            Either::Left((Some(Err(error)), _)) => {
+                let message = format!("the connection was lost before the body's end: {error}");
+                return Err(Error::new(Kind::Transient, message).with_source(error));
+            }
+            Either::Right(((), _)) => {
+                let message = format!("the body stopped for {idle:?} before its end");
+                return Err(Error::new(Kind::Timeout, message));
             }
         }
-        Ok(None)
     }
 }
 

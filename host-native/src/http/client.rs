@@ -161,7 +161,7 @@ impl Http for HttpClient {
 fn pool() -> hyper_util::client::legacy::Builder {
     let mut pool = Client::builder(OnReactor);
     pool.pool_timer(TokioTimer::new())
-        .pool_idle_timeout(Duration::from_secs(60))
+        .pool_idle_timeout(Duration::from_secs(30))
         .pool_max_idle_per_host(32);
     pool
 }

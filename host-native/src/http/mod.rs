@@ -11,4 +11,5 @@ mod client;
 mod exchange;
 
 pub use body::HttpBody;
+pub(crate) use body::next_piece;
 pub use client::{HttpClient, HttpOptions};
