@@ -25,11 +25,32 @@ mod imp {
             self.0.lock().unwrap_or_else(sync::PoisonError::into_inner)
         }
     }
+
+    /// A lock that any number of readers share. Without poisoning, too.
+    #[derive(Debug, Default)]
+    pub struct RwLock<T>(sync::RwLock<T>);
+
+    impl<T> RwLock<T> {
+        /// A lock around `value`.
+        pub const fn new(value: T) -> Self {
+            RwLock(sync::RwLock::new(value))
+        }
+
+        /// Waits until nobody writes. Never held across an await in this crate.
+        pub fn read(&self) -> sync::RwLockReadGuard<'_, T> {
+            self.0.read().unwrap_or_else(sync::PoisonError::into_inner)
+        }
+
+        /// Waits until nobody else holds it. Never held across an await in this crate.
+        pub fn write(&self) -> sync::RwLockWriteGuard<'_, T> {
+            self.0.write().unwrap_or_else(sync::PoisonError::into_inner)
+        }
+    }
 }
 
 #[cfg(not(feature = "std"))]
 mod imp {
-    use core::cell::{RefCell, RefMut};
+    use core::cell::{Ref, RefCell, RefMut};
 
     /// A lock for one thread.
     #[derive(Debug, Default)]
@@ -49,6 +70,27 @@ mod imp {
             self.0.borrow_mut()
         }
     }
+
+    /// A lock for one thread, that its readers share.
+    #[derive(Debug, Default)]
+    pub struct RwLock<T>(RefCell<T>);
+
+    impl<T> RwLock<T> {
+        /// A lock around `value`.
+        pub const fn new(value: T) -> Self {
+            RwLock(RefCell::new(value))
+        }
+
+        /// Takes it for reading. Never held across an await in this crate.
+        pub fn read(&self) -> Ref<'_, T> {
+            self.0.borrow()
+        }
+
+        /// Takes it for writing. Never held across an await in this crate, so one thread never meets itself here.
+        pub fn write(&self) -> RefMut<'_, T> {
+            self.0.borrow_mut()
+        }
+    }
 }
 
-pub use imp::{Mutex, MutexGuard};
+pub use imp::{Mutex, MutexGuard, RwLock};

@@ -1,14 +1,15 @@
 //! Table blocks that were read lately, within a budget: the CLOCK algorithm over a few shards.
 
 use super::{codec::Ref, table::Block};
-use crate::sync::Mutex;
+use crate::sync::RwLock;
 use alloc::{sync::Arc, vec::Vec};
+use core::sync::atomic::{AtomicBool, Ordering};
 use hashbrown::HashMap;
 
 const SHARDS: usize = 16;
 
 pub(crate) struct Cache {
-    shards: Vec<Mutex<Shard>>,
+    shards: Vec<RwLock<Shard>>,
 }
 
 struct Shard {
@@ -22,14 +23,14 @@ struct Shard {
 struct Slot {
     key: Ref,
     block: Arc<Block>,
-    touched: bool,
+    touched: AtomicBool,
 }
 
 impl Cache {
     /// A cache of at most `budget` bytes.
     pub(crate) fn new(budget: usize) -> Self {
         let shard = || {
-            Mutex::new(Shard {
+            RwLock::new(Shard {
                 budget: budget / SHARDS,
                 used: 0,
                 index: HashMap::new(),
@@ -45,24 +46,26 @@ impl Cache {
     /// The block behind a reference. The reference's checksum is part of the key, so bytes that a
     /// reused extent held before are never found.
     pub(crate) fn find(&self, key: &Ref) -> Option<Arc<Block>> {
-        let mut shard = self.shard(key)?.lock();
-        let at = *shard.index.get(key)?;
-        let slot = shard.slots.get_mut(at)?;
-        slot.touched = true;
+        let shard = self.shard(key)?.read();
+        let slot = shard.slots.get(*shard.index.get(key)?)?;
+        // Written once in a round only: readers on other processors then share the line.
+        if !slot.touched.load(Ordering::Relaxed) {
+            slot.touched.store(true, Ordering::Relaxed);
+        }
         Some(slot.block.clone())
     }
 
     pub(crate) fn insert(&self, key: Ref, block: Arc<Block>) {
         if let Some(shard) = self.shard(&key) {
-            shard.lock().insert(key, block);
+            shard.write().insert(key, block);
         }
     }
 
     pub(crate) fn bytes(&self) -> usize {
-        self.shards.iter().map(|shard| shard.lock().used).sum()
+        self.shards.iter().map(|shard| shard.read().used).sum()
     }
 
-    fn shard(&self, key: &Ref) -> Option<&Mutex<Shard>> {
+    fn shard(&self, key: &Ref) -> Option<&RwLock<Shard>> {
         self.shards.get((key.checksum % SHARDS as u64) as usize)
     }
 }
@@ -81,7 +84,7 @@ impl Shard {
         self.slots.push(Slot {
             key,
             block,
-            touched: false,
+            touched: AtomicBool::new(false),
         });
     }
 
@@ -94,8 +97,7 @@ impl Shard {
             let Some(slot) = self.slots.get_mut(self.hand) else {
                 return;
             };
-            if slot.touched {
-                slot.touched = false;
+            if core::mem::take(slot.touched.get_mut()) {
                 self.hand += 1;
                 continue;
             }

@@ -21,6 +21,7 @@ use bytes::Bytes;
 use core::{
     future::Future,
     pin::Pin,
+    sync::atomic::Ordering,
     task::{Context, Poll, Waker},
 };
 
@@ -126,6 +127,7 @@ impl<V: Volume> Inner<V> {
             encoded,
             durability,
             self.memtable_limit(),
+            self.views.load(Ordering::Acquire) > 0,
             &self.unwritten,
         )?;
         let sealed = !before && state.sealed.is_some();

@@ -5,7 +5,7 @@ use super::{
     batch::{Change, Operation, decode},
     codec::Ref,
 };
-use crate::{Result, sync::Mutex};
+use crate::{Result, sync::RwLock};
 use alloc::{boxed::Box, collections::BTreeMap, vec::Vec};
 use bytes::Bytes;
 use core::ops::Bound;
@@ -14,7 +14,7 @@ use core::ops::Bound;
 const OVERHEAD: usize = 96;
 
 pub(crate) struct Memtable {
-    inner: Mutex<Inner>,
+    inner: RwLock<Inner>,
     /// Commits before this one are not in it.
     pub(crate) first: u64,
 }
@@ -62,7 +62,7 @@ impl Memtable {
     /// An empty one for commits from `first` on.
     pub(crate) fn new(first: u64) -> Self {
         Memtable {
-            inner: Mutex::default(),
+            inner: RwLock::default(),
             first,
         }
     }
@@ -74,7 +74,7 @@ impl Memtable {
         first: u64,
         keep_versions: bool,
     ) -> Result<Vec<Ref>> {
-        let mut inner = self.inner.lock();
+        let mut inner = self.inner.write();
         let mut externals = Vec::new();
         let mut commit = first.saturating_sub(1);
         decode(payload, |operation| {
@@ -98,7 +98,7 @@ impl Memtable {
 
     /// The newest change of `key` that is not newer than commit `at`.
     pub(crate) fn find(&self, key: &[u8], at: u64) -> Found {
-        let inner = self.inner.lock();
+        let inner = self.inner.read();
         match inner.entries.get(key) {
             Some(versions) => inner.visible(key, versions, at),
             None => inner.found(key, None, at),
@@ -107,7 +107,7 @@ impl Memtable {
 
     /// Whether `key` was changed after commit `since`.
     pub(crate) fn changed_since(&self, key: &[u8], since: u64) -> bool {
-        let inner = self.inner.lock();
+        let inner = self.inner.read();
         inner
             .entries
             .get(key)
@@ -125,7 +125,7 @@ impl Memtable {
         at: u64,
         count: usize,
     ) -> Vec<(Bytes, Found)> {
-        let inner = self.inner.lock();
+        let inner = self.inner.read();
         let seen = |(key, versions): (&Bytes, &Versions)| match inner.visible(key, versions, at) {
             // Its versions are all newer than the view.
             Found::Nothing => None,
@@ -151,14 +151,14 @@ impl Memtable {
 
     /// Whether a range that was deleted by commit `at` covers `key`: what is further down is gone.
     pub(crate) fn covers(&self, key: &[u8], at: u64) -> bool {
-        self.inner.lock().covering(key, at).is_some()
+        self.inner.read().covering(key, at).is_some()
     }
 
     /// The deleted ranges, sorted and without overlap.
     pub(crate) fn ranges(&self) -> Vec<(Bytes, Bytes)> {
         let ranges = self
             .inner
-            .lock()
+            .read()
             .ranges
             .iter()
             .map(|(start, end, _)| (start.clone(), end.clone()))
@@ -167,12 +167,12 @@ impl Memtable {
     }
 
     pub(crate) fn range_count(&self) -> usize {
-        self.inner.lock().ranges.len()
+        self.inner.read().ranges.len()
     }
 
     /// Bytes of values at least `small` long that are in memory.
     pub(crate) fn long_bytes(&self, small: usize) -> u64 {
-        let inner = self.inner.lock();
+        let inner = self.inner.read();
         inner
             .entries
             .values()
@@ -184,11 +184,11 @@ impl Memtable {
     }
 
     pub(crate) fn bytes(&self) -> usize {
-        self.inner.lock().bytes
+        self.inner.read().bytes
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        let inner = self.inner.lock();
+        let inner = self.inner.read();
         inner.entries.is_empty() && inner.ranges.is_empty()
     }
 }

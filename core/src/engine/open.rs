@@ -27,7 +27,10 @@ use crate::{
 };
 use alloc::{sync::Arc, vec::Vec};
 use bytes::Bytes;
-use core::ops::Range;
+use core::{
+    ops::Range,
+    sync::atomic::{AtomicBool, AtomicUsize},
+};
 use event_listener::Event;
 
 pub(crate) async fn open<V: Volume>(
@@ -283,7 +286,14 @@ async fn recover<V: Volume>(
         sealed: None,
         version: Arc::new(version.clone()),
     };
-    let start = if disk.device.takes_stale_logs() { LogStart { seed: log::NO_SEED, ..start } } else { start };
+    let start = if disk.device.takes_stale_logs() {
+        LogStart {
+            seed: log::NO_SEED,
+            ..start
+        }
+    } else {
+        start
+    };
     let inner = Inner {
         disk,
         options,
@@ -292,6 +302,8 @@ async fn recover<V: Volume>(
         upkeep: async_lock::Mutex::new(Upkeep::default()),
         work: Event::new(),
         room: Event::new(),
+        views: AtomicUsize::new(0),
+        closed: AtomicBool::new(false),
     };
     inner
         .publish(&mut upkeep, &version, Some(start), false)

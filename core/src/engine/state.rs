@@ -39,7 +39,6 @@ pub(crate) struct State {
     /// Where long values of large batches go.
     pub pack: Option<Arc<Pack>>,
     pub superblock: Superblock,
-    pub views: usize,
     pub phase: Phase,
     /// Why background work does not get on.
     pub upkeep_error: Option<Error>,
@@ -158,7 +157,6 @@ impl State {
             sealed: None,
             pack: None,
             superblock,
-            views: 0,
             phase: Phase::Open,
             upkeep_error: None,
         }
@@ -171,6 +169,7 @@ impl State {
         encoded: Option<Bytes>,
         durability: Durability,
         memtable_limit: usize,
+        keep_versions: bool,
         unwritten: &Unwritten,
     ) -> Result<HandOver> {
         if self.phase != Phase::Open {
@@ -219,7 +218,14 @@ impl State {
                 }
             } else {
                 self.seal();
-                return self.hand_over(batch, encoded, durability, memtable_limit, unwritten);
+                return self.hand_over(
+                    batch,
+                    encoded,
+                    durability,
+                    memtable_limit,
+                    keep_versions,
+                    unwritten,
+                );
             }
         }
         let mut base = 0;
@@ -236,7 +242,7 @@ impl State {
         let payload = encoded.unwrap_or_else(|| batch.encode(base).into());
         unwritten.add(base, &batch.run);
         let commit = self.next;
-        active.apply(&payload, commit, self.views > 0)?;
+        active.apply(&payload, commit, keep_versions)?;
         self.next += 1;
         if !joins {
             self.groups.push_back(Group {

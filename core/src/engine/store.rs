@@ -18,6 +18,7 @@ use crate::{
 };
 use alloc::sync::Arc;
 use bytes::Bytes;
+use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use event_listener::Event;
 
 /// An open store. Clones are the same store; it stays open until `close`, or until the last one is dropped.
@@ -35,6 +36,10 @@ pub(crate) struct Inner<V> {
     pub work: Event,
     /// A log area has become free, or never will.
     pub room: Event,
+    /// Views that are open.
+    pub views: AtomicUsize,
+    /// The phase is `Closed`: what readers ask without the lock.
+    pub closed: AtomicBool,
 }
 
 impl<V> Clone for Store<V> {
@@ -73,8 +78,9 @@ impl<V: Volume> Store<V> {
 
     /// The store as it is now, for as long as the view is kept.
     pub fn view(&self) -> View<V> {
-        let mut state = self.0.state.lock();
-        state.views += 1;
+        let state = self.0.state.lock();
+        // Under the lock: whoever commits next knows of it.
+        self.0.views.fetch_add(1, Ordering::Relaxed);
         View {
             store: self.clone(),
             commit: state.next - 1,
@@ -127,7 +133,7 @@ impl<V: Volume> Store<V> {
                 .map(|pack| pack.range())
                 .map(|range| range.end - range.start)
                 .sum(),
-            views: state.views,
+            views: inner.views.load(Ordering::Relaxed),
             memory: state.current.active.bytes() + sealed + inner.disk.cache.bytes(),
             poisoned: inner.disk.device.failure().is_some(),
             upkeep_error: state.upkeep_error.clone(),
@@ -158,6 +164,7 @@ impl<V: Volume> Store<V> {
         self.0.room.notify(usize::MAX);
         let result = self.0.last_checkpoint().await;
         self.0.state.lock().phase = Phase::Closed;
+        self.0.closed.store(true, Ordering::Release);
         self.0.work.notify(usize::MAX);
         result
     }

@@ -3,7 +3,6 @@
 use super::{
     batch::{internal, internal_range},
     memtable::{Found, Memtable, Value},
-    state::Phase,
     store::{Store, closed},
     table::{Cursor, Ranges, value_of},
     types::{Direction, Entry, KeyRange, Space},
@@ -12,7 +11,7 @@ use super::{
 use crate::{Error, Kind, Result, port::Volume};
 use alloc::{collections::VecDeque, sync::Arc, vec::Vec};
 use bytes::Bytes;
-use core::ops::Bound;
+use core::{ops::Bound, sync::atomic::Ordering};
 
 /// A point in time. It blocks nobody and nobody blocks it.
 ///
@@ -81,7 +80,7 @@ impl<V: Volume> View<V> {
     }
 
     fn check_open(&self) -> Result<()> {
-        if self.store.0.state.lock().phase == Phase::Closed {
+        if self.store.0.closed.load(Ordering::Acquire) {
             Err(closed())
         } else {
             Ok(())
@@ -91,7 +90,8 @@ impl<V: Volume> View<V> {
 
 impl<V> Clone for View<V> {
     fn clone(&self) -> Self {
-        self.store.0.state.lock().views += 1;
+        // There is one already, so that the number never falls to zero in between.
+        self.store.0.views.fetch_add(1, Ordering::Relaxed);
         View {
             store: self.store.clone(),
             commit: self.commit,
@@ -102,8 +102,7 @@ impl<V> Clone for View<V> {
 
 impl<V> Drop for View<V> {
     fn drop(&mut self) {
-        let mut state = self.store.0.state.lock();
-        state.views = state.views.saturating_sub(1);
+        self.store.0.views.fetch_sub(1, Ordering::Release);
     }
 }
 
