@@ -3,18 +3,17 @@
 mod heal;
 mod lists;
 mod references;
-mod split;
 mod stage;
 mod sweep;
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;
 
 pub use stage::Staged;
 
 use super::{
-    BlobStore, Capabilities, Chunk, ChunkList, Hasher, Listed, Pointer, Stat,
+    BlobStore, Capabilities, Chunk, ChunkList, Listed, Pointer, Stat,
     space::{self, CHUNKS, Header, LISTED, STAGED, WHOLE},
-    store::{cut_range, not_found, reserve},
+    store::{cut_range, no_chunk, not_found, reserve},
 };
 use crate::{
     Error, Kind, Result, chunk,
@@ -24,7 +23,6 @@ use crate::{
 use alloc::{sync::Arc, vec::Vec};
 use bytes::Bytes;
 use core::ops::Range;
-use references::Named;
 use stage::Form;
 
 /// The blobs of an open [`Store`].
@@ -94,43 +92,6 @@ impl<V: Volume> EngineBlobs<V> {
         Ok(there)
     }
 
-    /// Commits what `staged` is, `Strict`.
-    async fn publish(&self, staged: &Staged) -> Result<()> {
-        loop {
-            let mut batch = Batch::new();
-            self.publish_in(staged, &mut batch).await?;
-            if batch.is_empty() {
-                return self.settle().await;
-            }
-            match self.store.commit(batch, Durability::Strict).await {
-                Err(error) if error.kind() == Kind::Conflict => {}
-                Err(error) => return Err(error),
-                Ok(_) => return Ok(()),
-            }
-        }
-    }
-
-    /// Publishes a staged blob and lets go of what it did not need.
-    async fn publish_and_release(&self, staged: Staged) -> Result<Pointer> {
-        let published = self.publish(&staged).await;
-        if let Form::Listed(writing) = &staged.form {
-            // Nothing to do unless the blob was there before, or could not be published.
-            let given_up = self.give_up_unused(writing.id).await;
-            published.and(given_up)?;
-        } else {
-            published?;
-        }
-        Ok(staged.pointer)
-    }
-
-    async fn give_up_unused(&self, id: u64) -> Result<()> {
-        let view = self.store.view();
-        match view.len(STAGED, &lists::writing_key(id)).await? {
-            Some(_) => self.give_up(id).await,
-            None => Ok(()),
-        }
-    }
-
     /// Returns once everything that is visible now is durable.
     async fn settle(&self) -> Result<()> {
         let commit = self.store.view().commit();
@@ -150,56 +111,6 @@ impl<V: Volume> EngineBlobs<V> {
             }
         }
         Ok(false)
-    }
-
-    /// Writes a list of chunks that are there already, and checks that they are the blob.
-    async fn stage_list(&self, pointer: &Pointer, list: &ChunkList) -> Result<Staged> {
-        let writing = self.start_list().await?;
-        let id = writing.id;
-        match self.write_list(pointer, list, writing).await {
-            Ok(staged) => Ok(staged),
-            Err(error) => {
-                let _ = self.give_up(id).await;
-                Err(error)
-            }
-        }
-    }
-
-    async fn write_list(
-        &self,
-        pointer: &Pointer,
-        list: &ChunkList,
-        writing: lists::Writing,
-    ) -> Result<Staged> {
-        let mut size = 0;
-        for part in list.0.chunks(lists::SLICE) {
-            let mut named = Vec::with_capacity(part.len());
-            for chunk in part {
-                named.push(Named {
-                    chunk: *chunk,
-                    bytes: None,
-                });
-            }
-            self.add_part(&writing, size, &named).await?;
-            size += named.iter().map(|n| u64::from(n.chunk.len)).sum::<u64>();
-        }
-        // From here on no chunk can go away.
-        let mut whole = Hasher::new();
-        for chunk in &list.0 {
-            whole.update(&self.get_chunk(&chunk.pointer).await?);
-        }
-        if whole.finish() != *pointer {
-            return Err(Error::new(
-                Kind::Corrupt,
-                alloc::format!("the chunks of the list are not blob {pointer}"),
-            ));
-        }
-        Ok(Staged {
-            pointer: *pointer,
-            size,
-            chunks: u32::try_from(list.0.len()).unwrap_or(u32::MAX),
-            form: Form::Listed(writing),
-        })
     }
 
     /// Bytes `from..to` of a listed blob, read chunk by chunk.
@@ -377,11 +288,8 @@ impl<V: Volume> BlobStore for EngineBlobs<V> {
     async fn put_chunk(&self, bytes: Bytes) -> Result<Pointer> {
         let len = chunk::check_len(bytes.len())?;
         let pointer = Pointer::of(&bytes);
-        self.add_loose(Named {
-            chunk: Chunk { pointer, len },
-            bytes: Some(bytes),
-        })
-        .await?;
+        self.add_loose((Chunk { pointer, len }, Some(bytes)))
+            .await?;
         Ok(pointer)
     }
 
@@ -420,11 +328,4 @@ async fn chunk_bytes<V: Volume>(view: &View<V>, chunk: &Chunk) -> Result<Bytes> 
             alloc::format!("chunk {} is missing though a list names it", chunk.pointer),
         )),
     }
-}
-
-fn no_chunk(chunk: &Pointer) -> Error {
-    Error::new(
-        Kind::NotFound,
-        alloc::format!("chunk {chunk} is not in the store"),
-    )
 }

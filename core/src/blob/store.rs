@@ -172,6 +172,24 @@ pub struct Chunk {
     pub len: u32,
 }
 
+impl Chunk {
+    /// Whether `bytes`, which hash to this chunk's pointer, are as long as its list says.
+    pub(crate) fn check_bytes(&self, bytes: &[u8]) -> Result<()> {
+        if bytes.len() as u64 == u64::from(self.len) {
+            return Ok(());
+        }
+        Err(Error::new(
+            Kind::Corrupt,
+            alloc::format!(
+                "chunk {} has {} bytes, its list says {}",
+                self.pointer,
+                bytes.len(),
+                self.len
+            ),
+        ))
+    }
+}
+
 impl ChunkList {
     /// Length of the whole blob.
     pub fn size(&self) -> u64 {
@@ -205,6 +223,20 @@ pub(crate) fn not_found(pointer: &Pointer) -> Error {
     Error::new(
         Kind::NotFound,
         alloc::format!("blob {pointer} is not in the store"),
+    )
+}
+
+pub(crate) fn no_chunk(chunk: &Pointer) -> Error {
+    Error::new(
+        Kind::NotFound,
+        alloc::format!("chunk {chunk} is not in the store"),
+    )
+}
+
+pub(crate) fn not_the_blob(pointer: &Pointer) -> Error {
+    Error::new(
+        Kind::Corrupt,
+        alloc::format!("the chunks of the list together are not blob {pointer}"),
     )
 }
 

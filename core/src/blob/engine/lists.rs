@@ -78,7 +78,7 @@ impl<V: Volume> EngineBlobs<V> {
         offset: u64,
         chunks: &[Named],
     ) -> Result<()> {
-        let rows = ChunkList(chunks.iter().map(|named| named.chunk).collect()).encode();
+        let rows = ChunkList(chunks.iter().map(|(chunk, _)| *chunk).collect()).encode();
         loop {
             let view = self.store.view();
             let mut batch = Batch::new();

@@ -6,6 +6,7 @@
 use super::super::{
     Chunk, Pointer,
     space::{self, CHUNKS, REFERENCES},
+    store::no_chunk,
 };
 use crate::{
     Error, Kind, Result,
@@ -16,11 +17,7 @@ use alloc::{collections::BTreeMap, vec::Vec};
 use bytes::Bytes;
 
 /// A chunk to be named, with its bytes where they are at hand.
-#[derive(Clone, Debug)]
-pub(super) struct Named {
-    pub chunk: Chunk,
-    pub bytes: Option<Bytes>,
-}
+pub(super) type Named = (Chunk, Option<Bytes>);
 
 /// Adds what names each of `chunks` once more, and stores those that are not there.
 ///
@@ -31,35 +28,30 @@ pub(super) async fn add<V: Volume>(
     view: &View<V>,
     chunks: &[Named],
 ) -> Result<()> {
-    let mut times: BTreeMap<Pointer, (u64, &Named)> = BTreeMap::new();
-    for named in chunks {
-        times.entry(named.chunk.pointer).or_insert((0, named)).0 += 1;
+    let mut times: BTreeMap<Pointer, (u64, u32, Option<&Bytes>)> = BTreeMap::new();
+    for (chunk, bytes) in chunks {
+        let named = times
+            .entry(chunk.pointer)
+            .or_insert((0, chunk.len, bytes.as_ref()));
+        named.0 += 1;
     }
-    for (pointer, (more, named)) in times {
+    for (pointer, (more, len, bytes)) in times {
         let count = count(view, &pointer).await?;
         let key = space::key(&pointer);
         let there = match count {
             0 => None,
             _ => view.len(CHUNKS, &key).await?,
         };
-        match (there, &named.bytes) {
-            (Some(len), _) if len == u64::from(named.chunk.len) => {}
-            (Some(len), _) => {
+        match (there, bytes) {
+            (Some(there), _) if there == u64::from(len) => {}
+            (Some(there), _) => {
                 return Err(Error::new(
                     Kind::Corrupt,
-                    alloc::format!(
-                        "chunk {pointer} has {len} bytes, the list says {}",
-                        named.chunk.len
-                    ),
+                    alloc::format!("chunk {pointer} has {there} bytes, its list says {len}"),
                 ));
             }
             (None, Some(bytes)) => batch.put(CHUNKS, key.clone(), bytes.clone()),
-            (None, None) => {
-                return Err(Error::new(
-                    Kind::NotFound,
-                    alloc::format!("chunk {pointer} is not in the store"),
-                ));
-            }
+            (None, None) => return Err(no_chunk(&pointer)),
         }
         set(batch, view, key, count.saturating_add(more));
     }

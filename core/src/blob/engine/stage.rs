@@ -2,18 +2,21 @@
 
 use super::{
     super::{
-        Pointer,
+        BlobStore, ChunkList, Hasher, Pointer,
         space::{self, Header, LISTED, STAGED, WHOLE},
+        split::{self, Read, Split},
+        store::not_the_blob,
     },
     EngineBlobs,
     lists::{self, Writing},
-    split::{self, Read, Split},
+    references::Named,
 };
 use crate::{
-    Result,
-    engine::Batch,
+    Kind, Result,
+    engine::{Batch, Durability},
     port::{Body, Volume},
 };
+use alloc::vec::Vec;
 use bytes::Bytes;
 
 /// A blob whose bytes are in the store or in a batch, but which is not visible before that batch is committed.
@@ -112,9 +115,13 @@ impl<V: Volume> EngineBlobs<V> {
         let mut group = split.group().await?;
         while !group.is_empty() {
             let next = split.size;
+            let named: Vec<Named> = group
+                .into_iter()
+                .map(|(c, bytes)| (c, Some(bytes)))
+                .collect();
             // The next group is read and hashed while this one is written.
             let (written, read) =
-                futures::future::join(self.add_part(&writing, offset, &group), split.group()).await;
+                futures::future::join(self.add_part(&writing, offset, &named), split.group()).await;
             written?;
             group = read?;
             offset = next;
@@ -126,6 +133,86 @@ impl<V: Volume> EngineBlobs<V> {
             chunks,
             form: Form::Listed(writing),
         })
+    }
+
+    /// Writes a list of chunks that are there already, and checks that they are the blob.
+    pub(super) async fn stage_list(&self, pointer: &Pointer, list: &ChunkList) -> Result<Staged> {
+        let writing = self.start_list().await?;
+        let id = writing.id;
+        match self.write_list(pointer, list, writing).await {
+            Ok(staged) => Ok(staged),
+            Err(error) => {
+                let _ = self.give_up(id).await;
+                Err(error)
+            }
+        }
+    }
+
+    async fn write_list(
+        &self,
+        pointer: &Pointer,
+        list: &ChunkList,
+        writing: Writing,
+    ) -> Result<Staged> {
+        let mut size = 0;
+        for part in list.0.chunks(lists::SLICE) {
+            let named: Vec<Named> = part.iter().map(|chunk| (*chunk, None)).collect();
+            self.add_part(&writing, size, &named).await?;
+            size += part.iter().map(|chunk| u64::from(chunk.len)).sum::<u64>();
+        }
+        // From here on no chunk can go away.
+        let mut whole = Hasher::new();
+        for chunk in &list.0 {
+            let bytes = self.get_chunk(&chunk.pointer).await?;
+            chunk.check_bytes(&bytes)?;
+            whole.update(&bytes);
+        }
+        if whole.finish() != *pointer {
+            return Err(not_the_blob(pointer));
+        }
+        Ok(Staged {
+            pointer: *pointer,
+            size,
+            chunks: u32::try_from(list.0.len()).unwrap_or(u32::MAX),
+            form: Form::Listed(writing),
+        })
+    }
+
+    /// Commits what `staged` is, `Strict`.
+    async fn publish(&self, staged: &Staged) -> Result<()> {
+        loop {
+            let mut batch = Batch::new();
+            self.publish_in(staged, &mut batch).await?;
+            if batch.is_empty() {
+                return self.settle().await;
+            }
+            match self.store.commit(batch, Durability::Strict).await {
+                Err(error) if error.kind() == Kind::Conflict => {}
+                Err(error) => return Err(error),
+                Ok(_) => return Ok(()),
+            }
+        }
+    }
+
+    /// Publishes a staged blob and lets go of what it did not need.
+    pub(super) async fn publish_and_release(&self, staged: Staged) -> Result<Pointer> {
+        let published = self.publish(&staged).await;
+        if let Form::Listed(writing) = &staged.form {
+            // Nothing to do unless the blob was there before, or could not be published.
+            let given_up = self.give_up_unused(writing.id).await;
+            published.and(given_up)?;
+        } else {
+            published?;
+        }
+        Ok(staged.pointer)
+    }
+
+    async fn give_up_unused(&self, id: u64) -> Result<()> {
+        let view = self.store.view();
+        match view.len(STAGED, &lists::writing_key(id)).await? {
+            Some(_) => self.give_up(id).await,
+            None => Ok(()),
+        }
     }
 
     pub(super) async fn give_up(&self, id: u64) -> Result<()> {

@@ -115,7 +115,7 @@ impl<V: Volume> EngineBlobs<V> {
 
     /// Keeps a chunk that no list names yet.
     pub(super) async fn add_loose(&self, named: references::Named) -> Result<()> {
-        let pointer = named.chunk.pointer;
+        let pointer = named.0.pointer;
         let key = space::staged_key(LOOSE, pointer.as_bytes());
         loop {
             let view = self.store.view();

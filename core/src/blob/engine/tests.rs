@@ -15,7 +15,7 @@ impl Entropy for Seven {
     }
 }
 
-pub(super) async fn blobs() -> EngineBlobs<MemoryVolume> {
+pub(in crate::blob) async fn blobs() -> EngineBlobs<MemoryVolume> {
     let store = Store::open(MemoryVolume::new(), &Seven, Options::default()).await;
     EngineBlobs::new(store.unwrap())
 }

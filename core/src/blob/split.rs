@@ -1,9 +1,6 @@
 //! A stream as groups of chunks, in bounded memory.
 
-use super::{
-    super::{Chunk, Hasher, Pointer},
-    references::Named,
-};
+use super::{Chunk, Hasher, Pointer};
 use crate::{
     Result,
     chunk::{Cutter, MAX},
@@ -16,7 +13,7 @@ use bytes::{Bytes, BytesMut};
 const GROUP: usize = 4 << 20;
 
 /// A stream that is being read.
-pub(super) struct Split<B> {
+pub(crate) struct Split<B> {
     body: B,
     /// Read ahead, to see whether the blob is small.
     ahead: VecDeque<Bytes>,
@@ -31,13 +28,13 @@ pub(super) struct Split<B> {
 }
 
 /// What a stream turned out to be.
-pub(super) enum Read<B> {
+pub(crate) enum Read<B> {
     Small(Bytes),
     Large(Split<B>),
 }
 
 /// Reads until it is clear whether the blob is kept whole.
-pub(super) async fn read<B: Body>(mut body: B) -> Result<Read<B>> {
+pub(crate) async fn read<B: Body>(mut body: B) -> Result<Read<B>> {
     let mut ahead = VecDeque::new();
     let mut len = 0_usize;
     while len <= MAX {
@@ -74,7 +71,7 @@ fn joined(mut pieces: VecDeque<Bytes>, len: usize) -> Bytes {
 
 impl<B: Body> Split<B> {
     /// The next chunks, about [`GROUP`] bytes of them; none at the end.
-    pub async fn group(&mut self) -> Result<Vec<Named>> {
+    pub async fn group(&mut self) -> Result<Vec<(Chunk, Bytes)>> {
         let mut group = Vec::new();
         let mut len = 0;
         while len < GROUP {
@@ -116,17 +113,15 @@ impl<B: Body> Split<B> {
         }
     }
 
-    fn take_chunk(&mut self) -> Named {
+    fn take_chunk(&mut self) -> (Chunk, Bytes) {
         let bytes = self.chunk.split().freeze();
         self.whole.update(&bytes);
         self.size += bytes.len() as u64;
         self.chunks = self.chunks.saturating_add(1);
-        Named {
-            chunk: Chunk {
-                pointer: Pointer::of(&bytes),
-                len: bytes.len() as u32,
-            },
-            bytes: Some(bytes),
-        }
+        let chunk = Chunk {
+            pointer: Pointer::of(&bytes),
+            len: bytes.len() as u32,
+        };
+        (chunk, bytes)
     }
 }

@@ -1,0 +1,260 @@
+//! What a remote answers, believed only as far as it can be checked.
+
+use super::super::{ChunkList, Hasher, Pointer};
+use crate::{
+    Error, Kind, Result,
+    port::{Body, Response},
+};
+use alloc::{string::String, vec::Vec};
+use bytes::Bytes;
+use core::{ops::Range, time::Duration};
+use serde::{Deserialize, Serialize};
+
+/// Bytes of an error's body that are read.
+const ERROR: usize = 64 << 10;
+/// Characters of its message that are passed on.
+const WORDS: usize = 500;
+
+/// The kind that a status means.
+pub(super) fn kind(status: u16) -> Kind {
+    match status {
+        401 | 403 => Kind::Auth,
+        404 => Kind::NotFound,
+        405 | 501 => Kind::NotImplemented,
+        408 | 504 => Kind::Timeout,
+        409 => Kind::Conflict,
+        412 => Kind::AlreadyExists,
+        416 => Kind::OutOfRange,
+        422 => Kind::Corrupt,
+        429 => Kind::Transient,
+        507 => Kind::Quota,
+        400..=499 => Kind::InvalidInput,
+        // A success that was not asked for.
+        100..=299 => Kind::Corrupt,
+        // Servers in trouble; and redirections, which something in between sends: the remote's own never.
+        _ => Kind::Transient,
+    }
+}
+
+#[derive(Deserialize)]
+struct Failure {
+    error: Reason,
+}
+
+#[derive(Deserialize)]
+struct Reason {
+    code: String,
+    message: String,
+}
+
+#[derive(Deserialize)]
+struct Current {
+    current: Option<Pointer>,
+}
+
+/// The error that an answer is. Its kind comes from the status alone.
+pub(super) async fn failure<B: Body>(response: Response<B>) -> Error {
+    let status = response.status;
+    let retry_after = response
+        .header("retry-after")
+        .and_then(|value| value.trim().parse().ok())
+        .map(Duration::from_secs);
+    let body = response.body.collect(ERROR).await.unwrap_or_default();
+    let message = match serde_json::from_slice::<Failure>(&body) {
+        Ok(Failure { error }) => {
+            let words: String = error.message.chars().take(WORDS).collect();
+            match Kind::from_name(&error.code) {
+                Some(code) if code != kind(status) => {
+                    alloc::format!("status {status}, {}: {words}", code.name())
+                }
+                _ => alloc::format!("status {status}: {words}"),
+            }
+        }
+        Err(_) => alloc::format!("status {status}"),
+    };
+    let error = Error::new(kind(status), message);
+    match retry_after {
+        Some(after) => error.with_retry_after(after),
+        None => error,
+    }
+}
+
+/// Where a root points that could not be moved, if the answer says so.
+pub(super) async fn current<B: Body>(response: Response<B>) -> Option<Option<Pointer>> {
+    let body = response.body.collect(ERROR).await.ok()?;
+    let answer: serde_json::Value = serde_json::from_slice(&body).ok()?;
+    answer.get("current")?;
+    let Current { current } = serde_json::from_value(answer).ok()?;
+    Some(current)
+}
+
+pub(super) fn corrupt(what: &str) -> Error {
+    Error::new(Kind::Corrupt, alloc::format!("the remote sent {what}"))
+}
+
+pub(super) fn too_long(limit: usize) -> Error {
+    Error::new(
+        Kind::OutOfRange,
+        alloc::format!("more than {limit} bytes: read ranges, or a stream"),
+    )
+}
+
+pub(super) fn to_json(value: &impl Serialize) -> Result<Bytes> {
+    match serde_json::to_vec(value) {
+        Ok(json) => Ok(json.into()),
+        Err(error) => {
+            Err(Error::new(Kind::InvalidInput, "a question that is no JSON").with_source(error))
+        }
+    }
+}
+
+pub(super) async fn json<B: Body, A: for<'a> Deserialize<'a>>(
+    response: Response<B>,
+    limit: usize,
+) -> Result<A> {
+    let kind = response.header("content-type").map(String::from);
+    let body = all(response, limit).await?;
+    serde_json::from_slice(&body).map_err(|error| {
+        let kind = kind.as_deref().unwrap_or("something untyped");
+        corrupt(&alloc::format!(
+            "{kind} that is not the answer of this protocol"
+        ))
+        .with_source(error)
+    })
+}
+
+pub(super) async fn list<B: Body>(response: Response<B>, limit: usize) -> Result<ChunkList> {
+    let body = all(response, limit).await?;
+    let list = ChunkList::decode(&body).and_then(|list| list.check().map(|()| list));
+    list.map_err(|error| corrupt("a list of chunks that is none").with_source(error))
+}
+
+/// A body of bounded length, whole.
+async fn all<B: Body>(response: Response<B>, limit: usize) -> Result<Bytes> {
+    let len = content_length(&response);
+    let body = match response.body.collect(limit).await {
+        Err(error) if error.kind() == Kind::OutOfRange => Err(corrupt("a longer answer than any")),
+        body => body,
+    }?;
+    ended(len, body.len() as u64)?;
+    Ok(body)
+}
+
+pub(super) fn content_length<B>(response: &Response<B>) -> Option<u64> {
+    response.header("content-length")?.trim().parse().ok()
+}
+
+/// A body that stopped before its announced end was cut off on the way.
+fn ended(announced: Option<u64>, arrived: u64) -> Result<()> {
+    match announced {
+        Some(len) if arrived < len => Err(Error::new(
+            Kind::Transient,
+            alloc::format!("the connection ended after {arrived} of {len} bytes"),
+        )),
+        Some(len) if arrived > len => Err(corrupt("more bytes than it announced")),
+        _ => Ok(()),
+    }
+}
+
+/// A blob's bytes as they arrive: no more than announced, chunk by chunk where the list is known.
+pub(super) struct Checked {
+    announced: Option<u64>,
+    list: Option<ChunkList>,
+    limit: usize,
+}
+
+impl Checked {
+    pub fn new<B>(response: &Response<B>, list: Option<ChunkList>, limit: usize) -> Self {
+        Checked {
+            announced: content_length(response),
+            list,
+            limit,
+        }
+    }
+
+    /// Everything, proved to be `pointer`.
+    pub async fn read<B: Body>(self, mut body: B, pointer: &Pointer) -> Result<Bytes> {
+        if self.announced.is_some_and(|len| len > self.limit as u64) {
+            return Err(too_long(self.limit));
+        }
+        let rows = self.list.unwrap_or_default().0;
+        let mut rows = rows.into_iter();
+        let mut row = rows.next();
+        // Bytes in front of the current row's chunk.
+        let mut start = 0;
+        let mut whole = Hasher::new();
+        let mut all: Vec<u8> = Vec::new();
+        while let Some(piece) = body.next().await? {
+            if piece.len() > self.limit.saturating_sub(all.len()) {
+                return Err(too_long(self.limit));
+            }
+            // Grows with what arrives, not with what was announced.
+            all.try_reserve(piece.len())
+                .map_err(|_| too_long(all.len()))?;
+            all.extend_from_slice(&piece);
+            whole.update(&piece);
+            while let Some(chunk) = row
+                && let Some(bytes) = all.get(start..start + chunk.len as usize)
+            {
+                if Pointer::of(bytes) != chunk.pointer {
+                    return Err(corrupt("other bytes than its list of chunks says"));
+                }
+                start += bytes.len();
+                row = rows.next();
+            }
+        }
+        ended(self.announced, all.len() as u64)?;
+        match whole.finish() == *pointer {
+            true => Ok(all.into()),
+            false => Err(corrupt("other bytes than the pointer names")),
+        }
+    }
+}
+
+/// The bytes of `range`, which a remote says it sent.
+pub(super) async fn part<B: Body>(
+    response: Response<B>,
+    range: Range<u64>,
+    size: u64,
+) -> Result<Bytes> {
+    let expected = alloc::format!("bytes {}-{}/{size}", range.start, range.end - 1);
+    if response.header("content-range").map(str::trim) != Some(&expected) {
+        return Err(corrupt("another range than it was asked for"));
+    }
+    let len = range.end - range.start;
+    let limit = usize::try_from(len).unwrap_or(usize::MAX);
+    let body = match response.body.collect(limit).await {
+        Err(error) if error.kind() == Kind::OutOfRange => {
+            Err(corrupt("more bytes than it was asked for"))
+        }
+        body => body,
+    }?;
+    ended(Some(len), body.len() as u64)?;
+    Ok(body)
+}
+
+/// The bytes of `range` out of a whole blob, which is proved on the way without being kept.
+pub(super) async fn skim<B: Body>(
+    response: Response<B>,
+    range: Range<u64>,
+    pointer: &Pointer,
+) -> Result<Bytes> {
+    let announced = content_length(&response);
+    let mut body = response.body;
+    let mut whole = Hasher::new();
+    let mut part = Vec::new();
+    let mut start = 0_u64;
+    while let Some(piece) = body.next().await? {
+        let end = start.saturating_add(piece.len() as u64);
+        let from = range.start.clamp(start, end) - start;
+        let to = range.end.clamp(start, end) - start;
+        part.extend_from_slice(piece.get(from as usize..to as usize).unwrap_or_default());
+        whole.update(&piece);
+        start = end;
+    }
+    ended(announced, start)?;
+    match whole.finish() == *pointer {
+        true => Ok(part.into()),
+        false => Err(corrupt("other bytes than the pointer names")),
+    }
+}

@@ -1,0 +1,280 @@
+//! The requests that [`HttpBlobs`] is made of, and the JSON in them.
+
+use super::{
+    super::{BlobStore, Chunk, ChunkList, Pointer, check_root_name, store::not_found},
+    HttpBlobs, JSON, MANY,
+    answer::{self, Checked, corrupt},
+    url,
+};
+use crate::{
+    Error, Kind, Result,
+    port::{Body, Http, Method, Request, Response},
+};
+use alloc::{
+    string::{String, ToString},
+    vec::Vec,
+};
+use bytes::Bytes;
+use core::ops::Range;
+use serde::{Deserialize, Serialize};
+
+impl<H: Http> HttpBlobs<H> {
+    pub(super) async fn send<B: Body>(
+        &self,
+        method: Method,
+        path: &str,
+        header: Option<(&str, String)>,
+        body: B,
+    ) -> Result<Response<H::Body>> {
+        let mut headers = Vec::with_capacity(2);
+        if let Some(authorization) = &self.authorization {
+            headers.push(("authorization".into(), authorization.clone()));
+        }
+        if let Some((name, value)) = header {
+            headers.push((name.into(), value));
+        }
+        let request = Request {
+            method,
+            url: alloc::format!("{}{path}", self.base),
+            headers,
+            body,
+        };
+        let sent = self.http.send(request).await;
+        sent.map_err(|error| error.context(self.what(method, path)))
+    }
+
+    /// Names a request in errors.
+    pub(super) fn what(&self, method: Method, path: &str) -> String {
+        alloc::format!("{} {}{path}", method.name(), self.base)
+    }
+
+    /// Sends a request without a body; the answer with a status of `good`, or `None` for 404.
+    pub(super) async fn ask(
+        &self,
+        method: Method,
+        path: &str,
+        header: Option<(&str, String)>,
+        good: &[u16],
+    ) -> Result<Option<Response<H::Body>>> {
+        let response = self.send(method, path, header, Bytes::new()).await?;
+        if response.status == 404 {
+            return Ok(None);
+        }
+        self.expect(response, good, method, path).await.map(Some)
+    }
+
+    pub(super) async fn expect(
+        &self,
+        response: Response<H::Body>,
+        good: &[u16],
+        method: Method,
+        path: &str,
+    ) -> Result<Response<H::Body>> {
+        if good.contains(&response.status) {
+            return Ok(response);
+        }
+        let error = answer::failure(response).await;
+        Err(error.context(self.what(method, path)))
+    }
+
+    pub(super) async fn upload(&self, path: &str, kind: &str, bytes: Bytes) -> Result<()> {
+        let header = Some(("content-type", kind.to_string()));
+        let response = self.send(Method::Put, path, header, bytes).await?;
+        self.expect(response, &[200, 201, 204], Method::Put, path)
+            .await
+            .map(drop)
+    }
+
+    pub(super) async fn post<Q: Serialize, A: for<'a> Deserialize<'a>>(
+        &self,
+        path: &str,
+        question: &Q,
+    ) -> Result<A> {
+        let header = Some(("content-type", JSON_TYPE.to_string()));
+        let body = answer::to_json(question)?;
+        let response = self.send(Method::Post, path, header, body).await?;
+        let response = self.expect(response, &[200], Method::Post, path).await?;
+        let answer = answer::json(response, JSON).await;
+        answer.map_err(|error| error.context(self.what(Method::Post, path)))
+    }
+
+    pub(super) async fn get_json<A: for<'a> Deserialize<'a>>(
+        &self,
+        path: &str,
+    ) -> Result<Option<A>> {
+        let Some(response) = self.ask(Method::Get, path, None, &[200]).await? else {
+            return Ok(None);
+        };
+        let answer = answer::json(response, JSON).await;
+        let answer = answer.map_err(|error| error.context(self.what(Method::Get, path)));
+        answer.map(Some)
+    }
+
+    pub(super) async fn ask_many(&self, path: &str, pointers: &[Pointer]) -> Result<Vec<bool>> {
+        let mut all = Vec::with_capacity(pointers.len());
+        for pointers in pointers.chunks(MANY) {
+            let answer: Has = self.post(path, &AskHas { pointers }).await?;
+            if answer.has.len() != pointers.len() {
+                return Err(corrupt("another number of answers than of questions")
+                    .context(self.what(Method::Post, path)));
+            }
+            all.extend(answer.has);
+        }
+        Ok(all)
+    }
+
+    /// A small blob or a chunk, proved.
+    pub(super) async fn small(
+        &self,
+        path: &str,
+        pointer: &Pointer,
+        limit: usize,
+    ) -> Result<Option<Bytes>> {
+        let Some(response) = self.ask(Method::Get, path, None, &[200]).await? else {
+            return Ok(None);
+        };
+        let got = Checked::new(&response, None, limit).read(response.body, pointer);
+        let got = got.await;
+        got.map(Some)
+            .map_err(|error| error.context(self.what(Method::Get, path)))
+    }
+
+    /// Bytes of a large blob that the remote keeps whole, unproved.
+    pub(super) async fn part(
+        &self,
+        pointer: &Pointer,
+        range: Range<u64>,
+        size: u64,
+    ) -> Result<Bytes> {
+        let path = blob_path(pointer);
+        let header = alloc::format!("bytes={}-{}", range.start, range.end.saturating_sub(1));
+        let response = self
+            .ask(Method::Get, &path, Some(("range", header)), &[200, 206])
+            .await?
+            .ok_or_else(|| not_found(pointer))?;
+        let got = match response.status {
+            206 => answer::part(response, range, size).await,
+            // A remote that knows no ranges sends the whole.
+            _ => answer::skim(response, range, pointer).await,
+        };
+        got.map_err(|error| error.context(self.what(Method::Get, &path)))
+    }
+
+    pub(super) async fn part_of_chunks(&self, list: ChunkList, range: Range<u64>) -> Result<Bytes> {
+        let mut all = Vec::new();
+        let mut start = 0_u64;
+        for chunk in list.0 {
+            let end = start.saturating_add(u64::from(chunk.len));
+            let from = range.start.clamp(start, end) - start;
+            let to = range.end.clamp(start, end) - start;
+            if from < to {
+                let bytes = self.get_chunk(&chunk.pointer).await?;
+                chunk.check_bytes(&bytes)?;
+                all.extend_from_slice(bytes.get(from as usize..to as usize).unwrap_or_default());
+            }
+            start = end;
+        }
+        Ok(all.into())
+    }
+
+    pub(super) async fn upload_whole(&self, bytes: Bytes) -> Result<Pointer> {
+        let pointer = Pointer::of(&bytes);
+        self.upload(&blob_path(&pointer), BYTES_TYPE, bytes).await?;
+        Ok(pointer)
+    }
+
+    pub(super) async fn upload_missing(&self, group: Vec<(Chunk, Bytes)>) -> Result<()> {
+        let chunks: Vec<Pointer> = group.iter().map(|(chunk, _)| chunk.pointer).collect();
+        let has = self.has_chunks(&chunks).await?;
+        let mut sends = Vec::with_capacity(group.len());
+        for ((chunk, bytes), has) in group.into_iter().zip(has) {
+            if !has {
+                sends.push(self.upload_chunk(chunk.pointer, bytes));
+            }
+        }
+        for sent in futures::future::join_all(sends).await {
+            sent?;
+        }
+        Ok(())
+    }
+
+    pub(super) async fn upload_chunk(&self, chunk: Pointer, bytes: Bytes) -> Result<()> {
+        self.upload(&chunk_path(&chunk), BYTES_TYPE, bytes).await
+    }
+    pub(super) fn no_api(&self) -> Error {
+        Error::new(
+            Kind::InvalidInput,
+            alloc::format!("{} is no remote of Littoral's", self.base),
+        )
+    }
+}
+
+pub(super) const BYTES_TYPE: &str = "application/octet-stream";
+pub(super) const LIST_TYPE: &str = "application/vnd.littoral.chunks";
+pub(super) const JSON_TYPE: &str = "application/json";
+
+pub(super) fn blob_path(pointer: &Pointer) -> String {
+    alloc::format!("/v1/blobs/{pointer}")
+}
+
+pub(super) fn chunks_path(pointer: &Pointer) -> String {
+    alloc::format!("/v1/blobs/{pointer}/chunks")
+}
+
+pub(super) fn chunk_path(chunk: &Pointer) -> String {
+    alloc::format!("/v1/chunks/{chunk}")
+}
+
+pub(super) fn root_path(name: &str) -> Result<String> {
+    check_root_name(name)?;
+    if matches!(name, "." | "..") {
+        return Err(Error::new(
+            Kind::InvalidInput,
+            alloc::format!("a root named {name:?} cannot stand in a URL"),
+        ));
+    }
+    Ok(alloc::format!("/v1/roots/{}", url::Encoded(name)))
+}
+
+#[derive(Serialize)]
+pub(super) struct AskHas<'a> {
+    pub pointers: &'a [Pointer],
+}
+
+#[derive(Deserialize)]
+pub(super) struct Has {
+    pub has: Vec<bool>,
+}
+
+#[derive(Deserialize)]
+pub(super) struct Blobs {
+    pub blobs: Vec<Row>,
+}
+
+#[derive(Deserialize)]
+pub(super) struct Row {
+    pub pointer: Pointer,
+    pub size: u64,
+}
+
+#[derive(Deserialize)]
+pub(super) struct Roots {
+    pub roots: Vec<RootRow>,
+}
+
+#[derive(Deserialize)]
+pub(super) struct RootRow {
+    pub name: String,
+    pub pointer: Pointer,
+}
+
+#[derive(Deserialize)]
+pub(super) struct Root {
+    pub pointer: Pointer,
+}
+
+#[derive(Serialize)]
+pub(super) struct Move {
+    pub from: Option<Pointer>,
+    pub to: Option<Pointer>,
+}
