@@ -25,9 +25,9 @@ use core::{
     task::{Context, Poll, Waker},
 };
 
-/// Values of large batches are gathered in packs of about a 32nd of the file, within these bounds.
+/// Values of large batches are gathered in packs that begin with this much room, and grow.
 const MIN_PACK: u64 = 1 << 20;
-const MAX_PACK: u64 = 64 << 20;
+const MAX_PACK: u64 = 16 << 20;
 /// Values of a run shorter than this are written together.
 const GATHER: usize = 1 << 20;
 
@@ -245,13 +245,23 @@ impl<V: Volume> Inner<V> {
         }
     }
 
-    /// A new pack for the values of large batches, with room for `len` bytes at least.
+    /// Room for `len` bytes of values of large batches: in the pack there is, if the file has room
+    /// behind it, or in a new one.
     async fn open_pack(&self, len: u64) -> Result<()> {
         let (size, _) = self.disk.space.usage();
-        let extent = self
-            .disk
-            .take(len.max((size / 32).clamp(MIN_PACK, MAX_PACK)))
-            .await?;
+        let now = self.state.lock().pack.clone();
+        if let Some(pack) = now {
+            if pack.extend(&self.disk.space, len, MAX_PACK) {
+                return Ok(());
+            }
+            if pack.ends_at(size) {
+                self.disk.grow(len).await?;
+                if pack.extend(&self.disk.space, len, MAX_PACK) {
+                    return Ok(());
+                }
+            }
+        }
+        let extent = self.disk.take(len.max(MIN_PACK)).await?;
         let pack = Pack::new(extent);
         let mut state = self.state.lock();
         let mut version = super::version::Version::clone(&state.current.version);

@@ -42,35 +42,48 @@ impl<V: Volume> Disk<V> {
         if let Some(extent) = self.space.take(len) {
             return Ok(extent);
         }
-        let _resizing = self.resizing.lock().await;
+        let resizing = self.resizing.lock().await;
         loop {
             if let Some(extent) = self.space.take(len) {
                 return Ok(extent);
             }
-            let needed = self.space.needed_len(len);
-            let (now, _) = self.space.usage();
-            if needed > self.max_size {
-                return Err(Error::new(
-                    Kind::Quota,
-                    alloc::format!(
-                        "the store would grow to {needed} bytes, its limit is {}",
-                        self.max_size
-                    ),
-                ));
-            }
-            let step = align((now / 32).clamp(MIN_GROWTH, MAX_GROWTH), PAGE);
-            let target = needed
-                .max(now.saturating_add(step))
-                .min(self.max_size.max(needed));
-            let target = if self.device.set_len(target).await.is_ok() {
-                target
-            } else {
-                // Not so much: then just what is needed.
-                self.device.set_len(needed).await?;
-                needed
-            };
-            self.space.grown(target);
+            self.grow_locked(&resizing, len).await?;
         }
+    }
+
+    /// Makes the file longer, so that its end has room for `len` bytes.
+    pub(crate) async fn grow(&self, len: u64) -> Result<()> {
+        let resizing = self.resizing.lock().await;
+        self.grow_locked(&resizing, len).await
+    }
+
+    async fn grow_locked(
+        &self,
+        _resizing: &async_lock::MutexGuard<'_, ()>,
+        len: u64,
+    ) -> Result<()> {
+        let needed = self.space.needed_len(len);
+        let (now, _) = self.space.usage();
+        if needed > self.max_size {
+            return Err(Error::new(
+                Kind::Quota,
+                alloc::format!(
+                    "the store would grow to {needed} bytes, its limit is {}",
+                    self.max_size
+                ),
+            ));
+        }
+        let step = align((now / 64).clamp(MIN_GROWTH, MAX_GROWTH), PAGE);
+        let mut target = needed
+            .max(now.saturating_add(step))
+            .min(self.max_size.max(needed));
+        if self.device.set_len(target).await.is_err() {
+            // Not so much: then just what is needed.
+            target = needed;
+            self.device.set_len(needed).await?;
+        }
+        self.space.grown(target);
+        Ok(())
     }
 
     /// Makes the file as short as the map of space says that it is.

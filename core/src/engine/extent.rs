@@ -75,6 +75,21 @@ impl Space {
         })
     }
 
+    /// Makes `extent` longer by `len` bytes (rounded up to pages) if those behind it are free.
+    pub(crate) fn extend(&self, extent: &mut Extent, len: u64) -> bool {
+        let len = align(len, PAGE);
+        let at = extent.range.end;
+        let mut map = self.map.lock();
+        let Some(found) = map.free.get(&at).copied().filter(|found| *found >= len) else {
+            return false;
+        };
+        map.free.remove(&at);
+        map.free_bytes -= found;
+        map.give(at + len..at + found);
+        extent.range.end = at + len;
+        true
+    }
+
     /// The extent that recovery found in use. The caller knows that it is not free.
     pub(crate) fn adopt(self: &Arc<Self>, range: Range<u64>) -> Extent {
         Extent {

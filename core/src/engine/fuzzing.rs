@@ -22,7 +22,9 @@ pub fn manifest(bytes: &[u8]) -> bool {
 
 /// Both log areas: the first eight bytes are the salt, the rest is cut in two.
 pub fn log(bytes: &[u8]) -> usize {
-    let Some((salt, rest)) = bytes.split_at_checked(8) else { return 0 };
+    let Some((salt, rest)) = bytes.split_at_checked(8) else {
+        return 0;
+    };
     let salt = salt.try_into().map_or(0, u64::from_le_bytes);
     let half = rest.len() / 2;
     let area = |epoch: u64, bytes: &[u8]| log::Area {
@@ -46,9 +48,24 @@ pub fn log(bytes: &[u8]) -> usize {
 
 /// A log record around `payload` that verifies, so that what is behind the checksum is reached.
 pub fn sealed_log(payload: &[u8]) -> usize {
-    let head = log::Head { payload_len: 0, commits: 1, first: 1, durable: 0, previous: 0, payload_sum: 0, epoch: 0, sum: 0 };
+    let head = log::Head {
+        payload_len: 0,
+        commits: 1,
+        first: 1,
+        durable: 0,
+        previous: 0,
+        payload_sum: 0,
+        epoch: 0,
+        sum: 0,
+    };
     let (record, _) = log::encode(7, 8, head, &[Bytes::copy_from_slice(payload)]);
-    let area = log::Area { any_round: false, bytes: record, offset: 0, epoch: 0, salt: 7 };
+    let area = log::Area {
+        any_round: false,
+        bytes: record,
+        offset: 0,
+        epoch: 0,
+        salt: 7,
+    };
     let records = log::replay(core::slice::from_ref(&area), 8, 1, 0).unwrap_or_default();
     let mut operations = 0;
     for record in &records {
@@ -62,7 +79,9 @@ pub fn sealed_log(payload: &[u8]) -> usize {
 
 /// A table's block, and every way to look into it.
 pub fn block(bytes: &[u8]) -> usize {
-    let Ok(block) = Block::parse(Bytes::copy_from_slice(bytes)) else { return 0 };
+    let Ok(block) = Block::parse(Bytes::copy_from_slice(bytes)) else {
+        return 0;
+    };
     let mut items = 0;
     for index in 0..block.len().min(10_000) {
         if let Ok(item) = block.item(index) {
@@ -80,7 +99,11 @@ pub fn block(bytes: &[u8]) -> usize {
 
 /// A valid superblock for a corpus.
 pub fn superblock_seed() -> alloc::vec::Vec<u8> {
-    let manifest = codec::Ref { offset: 0, len: 0, checksum: 0 };
+    let manifest = codec::Ref {
+        offset: 0,
+        len: 0,
+        checksum: 0,
+    };
     let block = Superblock {
         alignment: 4096,
         store_id: [1; 16],

@@ -118,7 +118,9 @@ pub(crate) fn parse_head(salt: u64, epoch: Option<u64>, bytes: &[u8]) -> Option<
     };
     head.sum = take.u64().ok()?;
     let covered = bytes.get(..HEAD - 8)?;
-    (checksum(salt, covered) == head.sum && epoch.is_none_or(|epoch| head.epoch == epoch) && head.first < u64::MAX / 2)
+    (checksum(salt, covered) == head.sum
+        && epoch.is_none_or(|epoch| head.epoch == epoch)
+        && head.first < u64::MAX / 2)
         .then_some(head)
 }
 
@@ -171,7 +173,10 @@ pub(crate) fn replay(
         let mut at = 0u64;
         while gap.is_none() {
             match record_at(area, at, alignment) {
-                Some(record) if area.any_round || record.head.previous == chain && record.head.first == next => {
+                Some(record)
+                    if area.any_round
+                        || record.head.previous == chain && record.head.first == next =>
+                {
                     chain = record.head.sum;
                     next = record.last() + 1;
                     at += record.len;

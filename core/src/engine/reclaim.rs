@@ -18,7 +18,7 @@ use core::ops::Range;
 
 /// Merges of everything in one call; each moves what the one before made room for.
 const PASSES: usize = 5;
-/// This much free space within the file, or an eighth of it, is not worth another pass.
+/// This much free space within the file, or a 64th of it, is not worth another pass.
 const SLACK: u64 = 256 << 10;
 
 impl<V: Volume> Store<V> {
@@ -37,7 +37,7 @@ impl<V: Volume> Store<V> {
             let mut upkeep = self.0.upkeep.lock().await;
             self.0.trim(&mut upkeep).await?;
             let (size, free) = self.0.disk.space.usage();
-            if free <= (size / 8).max(SLACK) {
+            if free <= (size / 64).max(SLACK) {
                 break;
             }
         }

@@ -30,6 +30,9 @@ const PAGE: usize = 512;
 /// Packs with more bytes of garbage than this, and more than half of all, are reclaimed unasked.
 const GARBAGE: u64 = 16 << 20;
 
+/// An index of at most this many bytes is kept in one table when there is nothing else to do.
+const SMALL_INDEX: u64 = 16 << 20;
+
 /// What background work remembers from slice to slice.
 #[derive(Default)]
 pub(crate) struct Upkeep {
@@ -156,6 +159,15 @@ impl<V: Volume> Inner<V> {
         }
         if upkeep.dirty {
             self.publish(&mut upkeep, &version, None, false).await?;
+            return Ok(true);
+        }
+        // Nobody has committed since the last checkpoint: time to make reading cheaper.
+        if !upkeep.merging_failed
+            && worth_one(&version.tables)
+            && self.state.lock().current.active.is_empty()
+        {
+            self.begin_merge(&mut upkeep, version.tables.clone(), true, Vec::new())
+                .await?;
             return Ok(true);
         }
         Ok(false)
@@ -523,6 +535,16 @@ fn mergeable(tables: &[Arc<Table>]) -> Option<usize> {
         sum = sum.saturating_add(table.bytes);
     }
     (count >= 4).then_some(count)
+}
+
+/// Whether rewriting all tables as one costs little against what lies in the newer ones.
+fn worth_one(tables: &[Arc<Table>]) -> bool {
+    let Some((oldest, newer)) = tables.split_last() else {
+        return false;
+    };
+    let newer_bytes: u64 = newer.iter().map(|table| table.bytes).sum();
+    !newer.is_empty()
+        && (newer_bytes >= oldest.bytes / 8 || newer_bytes + oldest.bytes <= SMALL_INDEX)
 }
 
 /// Lets others run.

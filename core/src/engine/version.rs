@@ -1,6 +1,10 @@
 //! What readers read: the memtables, and the tables and packs under them.
 
-use super::{extent::Extent, memtable::Memtable, table::Table};
+use super::{
+    extent::{Extent, Space},
+    memtable::Memtable,
+    table::Table,
+};
 use crate::sync::Mutex;
 use alloc::{collections::BTreeMap, sync::Arc, vec::Vec};
 use bytes::Bytes;
@@ -55,6 +59,20 @@ impl Pack {
             .filter(|end| *end <= state.extent.range().end)?;
         state.end = end;
         Some(at)
+    }
+
+    /// Makes room for `len` more bytes behind the last ones, if the file has it there and the pack
+    /// stays shorter than `most`.
+    pub(crate) fn extend(&self, space: &Space, len: u64, most: u64) -> bool {
+        let mut state = self.0.lock();
+        let range = state.extent.range();
+        let missing = (state.end + len).saturating_sub(range.end);
+        range.end - range.start + missing <= most && space.extend(&mut state.extent, missing)
+    }
+
+    /// Whether the pack ends at `offset`.
+    pub(crate) fn ends_at(&self, offset: u64) -> bool {
+        self.0.lock().extent.range().end == offset
     }
 
     /// Nothing more is appended: what is left of the extent is given back.
