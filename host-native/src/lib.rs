@@ -1,13 +1,13 @@
-//! Littoral on native systems: the core over files.
+//! Littoral on native systems: the core over files and sockets.
+//!
+//! A store in ten lines:
 //!
 //! ```
-//! use littoral::core::engine::{Batch, Durability, Options, Space, Store};
-//! # let directory = std::env::temp_dir().join(format!("littoral-doc-{}", std::process::id()));
-//! # std::fs::create_dir_all(&directory).unwrap();
-//! # let path = directory.join("notes.littoral");
+//! use littoral::core::engine::{Batch, Durability, Space};
+//! # let directory = tempfile::tempdir().unwrap();
+//! # let path = directory.path().join("notes.littoral");
 //! littoral::block_on(async {
-//!     let store = Store::open(littoral::FileVolume::open(&path)?, &littoral::OsEntropy, Options::default()).await?;
-//!     let driver = littoral::spawn_driver(store.clone())?;
+//!     let (store, driver) = littoral::open(&path).await?;
 //!     let mut batch = Batch::new();
 //!     batch.put(Space(0x80), "tide", "high");
 //!     store.commit(batch, Durability::Strict).await?;
@@ -15,9 +15,22 @@
 //!     store.close().await?;
 //!     driver.stop()
 //! })?;
-//! # std::fs::remove_dir_all(&directory).unwrap();
 //! # Ok::<(), littoral::core::Error>(())
 //! ```
+//!
+//! | what | where |
+//! |---|---|
+//! | the store, blobs, pairs, and all that decides anything | [`core`] |
+//! | opening a store with all it needs | [`open`] |
+//! | a store's volume in a file | [`FileVolume`], [`FileOptions`] |
+//! | a remote's client, and a remote | [`HttpClient`], [`server`] |
+//! | blobs as files in a directory | [`DirectoryBlobs`] |
+//! | directory trees as blobs | [`tree`] |
+//! | time and chance | [`System`], [`SystemClock`], [`OsEntropy`] |
+//! | running futures and background work without a runtime | [`block_on`], [`Driver`] |
+//!
+//! Everything here is usable from any executor (tokio, smol, one's own) and from plain threads inside
+//! [`block_on`]; blocking file work never stalls an asynchronous reactor.
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]
 
@@ -28,8 +41,10 @@ mod driver;
 mod entropy;
 mod http;
 mod net;
+mod open;
 mod platform;
 pub mod server;
+mod system;
 pub mod tree;
 mod volume;
 
@@ -41,4 +56,6 @@ pub use directory::DirectoryBlobs;
 pub use driver::{Driver, spawn_driver};
 pub use entropy::OsEntropy;
 pub use http::{HttpBody, HttpClient, HttpOptions};
+pub use open::open;
+pub use system::System;
 pub use volume::{FileOptions, FileVolume};

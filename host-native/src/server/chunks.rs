@@ -2,27 +2,27 @@
 
 use super::{
     blobs::{about, asked, not_there, pointer},
-    reply::{self, Answer, Failure},
+    reply::{self, Answer},
     routes::{App, Served},
     upload::{self, check_hash},
 };
-use crate::core::blob::{BlobStore, Chunk, ChunkList, Pointer};
+use crate::core::{
+    blob::{BlobStore, ChunkList, Pointer},
+    chunk::MAX_CHUNK,
+};
 use axum::{
     body::Body,
     extract::{Path, Request, State},
     http::{HeaderValue, StatusCode, header},
     response::Response,
 };
-use bytes::{BufMut, Bytes, BytesMut};
 use serde_json::json;
 
 /// Bytes that a chunk may have.
-const CHUNK: u64 = 4 << 20;
+const CHUNK: u64 = MAX_CHUNK as u64;
 /// Bytes that a list may have: 36 a chunk.
 const LIST: u64 = 64 << 20;
 const LIST_TYPE: &str = "application/vnd.littoral.chunks";
-/// Pointer and length of one chunk.
-const ROW: usize = 36;
 
 pub(super) async fn get<S: Served>(State(shared): App<S>, Path(hex): Path<String>) -> Answer {
     let chunk = pointer(&hex)?;
@@ -73,7 +73,7 @@ pub(super) async fn list<S: Served>(State(shared): App<S>, Path(hex): Path<Strin
         .run(move |store| async move { store.blobs().chunks(&pointer).await })
         .await?
         .ok_or_else(|| not_there(&pointer))?;
-    let mut response = Response::new(Body::from(encode(&list)));
+    let mut response = Response::new(Body::from(list.encode()));
     response
         .headers_mut()
         .insert(header::CONTENT_TYPE, HeaderValue::from_static(LIST_TYPE));
@@ -88,41 +88,10 @@ pub(super) async fn put_list<S: Served>(
     let pointer = pointer(&hex)?;
     let (head, body) = request.into_parts();
     let bytes = upload::collect(&shared, &head.headers, body, LIST).await?;
-    let list = decode(&bytes)?;
+    let list = ChunkList::decode(&bytes)?;
     shared
         .workers
         .run(move |store| async move { store.blobs().put_list(&pointer, list).await })
         .await?;
     Ok(reply::empty(StatusCode::CREATED))
-}
-
-fn encode(list: &ChunkList) -> Bytes {
-    let mut bytes = BytesMut::with_capacity(list.0.len() * ROW);
-    for chunk in &list.0 {
-        bytes.put_slice(chunk.pointer.as_bytes());
-        bytes.put_u32_le(chunk.len);
-    }
-    bytes.freeze()
-}
-
-fn decode(bytes: &[u8]) -> Result<ChunkList, Failure> {
-    let mut list = Vec::with_capacity(bytes.len() / ROW);
-    let (rows, rest) = bytes.as_chunks::<ROW>();
-    if !rest.is_empty() {
-        return Err(Failure::bad(format!(
-            "a list has {ROW} bytes a chunk, this one {}",
-            bytes.len()
-        )));
-    }
-    for row in rows {
-        if let Some((pointer, len)) = row.split_first_chunk::<32>()
-            && let Ok(len) = len.try_into()
-        {
-            list.push(Chunk {
-                pointer: Pointer::from_bytes(*pointer),
-                len: u32::from_le_bytes(len),
-            });
-        }
-    }
-    Ok(ChunkList(list))
 }
