@@ -1,1 +1,14 @@
-//! What crosses crates.
+//! What crosses crates: a simulated host, a model beside the store, and the oracles that hold the
+//! one against the other.
+//!
+//! | module | what it is |
+//! |---|---|
+//! | [`sim`] | a host of which one seed decides everything: schedule, clock, chance, faults |
+//! | [`model`] | what a store must be, and the oracle that is asked after every crash |
+//! | [`workload`] | what the simulated users do |
+//! | [`run`] | one seed, from the empty disk to the verdict |
+
+pub mod model;
+pub mod run;
+pub mod sim;
+pub mod workload;
