@@ -8,6 +8,8 @@
 //! | [`workload`] | what the simulated users do |
 //! | [`run`] | one seed, from the empty disk to the verdict |
 
+pub mod crash_points;
+pub mod flips;
 pub mod model;
 pub mod run;
 pub mod sim;

@@ -206,10 +206,10 @@ impl Run {
         let volume = SimVolume::new(&world, &self.disk, Faults::default());
         let entropy = SimEntropy::new(self.chance.fork());
         let options = self.plan.profile.options.clone();
-        let model = self.model.clone();
+        let model = self.model.borrow().clone();
         let found = executor.run(MOST_STEPS, async move {
             let store = Store::open(volume, &entropy, options).await?;
-            Ok::<_, Error>(examine(&store, &model.borrow()).await)
+            Ok::<_, Error>(examine(&store, &model).await)
         });
         if let Some(failure) = world.failure() {
             return Err(failure);
@@ -438,14 +438,16 @@ impl Life {
         let (store, world) = (store.clone(), self.world.clone());
         let restless = self.chance.percent(self.profile.dropped);
         self.executor.spawn("drive", async move {
-            while restless {
+            loop {
+                if !restless {
+                    return store.drive().await;
+                }
                 let polls = world.chance(|c| 1 << c.below(8));
                 if crate::sim::at_most(polls, store.drive()).await.is_some() {
                     return;
                 }
                 world.mark("drive dropped");
             }
-            store.drive().await;
         });
     }
 }

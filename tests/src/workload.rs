@@ -8,6 +8,7 @@ use bytes::Bytes;
 use littoral_core::{
     Error, Kind,
     engine::{Batch, Direction, Durability, KeyRange, Options, Receipt, Space, Store, View},
+    port::Volume,
 };
 use std::{cell::RefCell, rc::Rc};
 
@@ -563,7 +564,7 @@ pub fn key(number: u64) -> Bytes {
     key.extend_from_slice(text.as_bytes());
     match number % 13 {
         5 => key.resize(200, b'x'),
-        6 if number % 5 == 0 => key.resize(4096, b'y'),
+        6 if number.is_multiple_of(5) => key.resize(4096, b'y'),
         _ => {}
     }
     key.into()
@@ -573,7 +574,7 @@ pub fn key(number: u64) -> Bytes {
 ///
 /// # Errors
 /// Whatever stops the reading.
-pub async fn dump(store: &Store<SimVolume>) -> Result<Recovered, Error> {
+pub async fn dump<V: Volume>(store: &Store<V>) -> Result<Recovered, Error> {
     let view = store.view();
     let mut recovered = Recovered {
         last: view.commit(),

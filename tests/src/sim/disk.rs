@@ -160,6 +160,10 @@ impl Disk {
         world.chance(|chance| {
             state.settle_orphans(chance);
             if loss == Loss::Process {
+                // What reached the host is the next process's too: its first sync covers it.
+                for change in &mut state.unsynced {
+                    change.returned = true;
+                }
                 state.contract.process_died();
                 return;
             }
@@ -196,6 +200,12 @@ impl DiskState {
         self.changes
     }
 
+    /// A change happens, and nobody waits for it: the next sync takes it along.
+    pub fn settled(&mut self, what: What) {
+        let id = self.change(what);
+        self.returned(id);
+    }
+
     /// The call that made this change returned.
     pub fn returned(&mut self, id: u64) {
         if let Some(change) = self.unsynced.iter_mut().find(|change| change.id == id) {
@@ -228,7 +238,7 @@ impl DiskState {
     pub fn settle_orphans(&mut self, chance: &mut Chance) {
         for (offset, bytes) in std::mem::take(&mut self.orphans) {
             if chance.percent(50) {
-                self.change(What::Write(offset, bytes));
+                self.settled(What::Write(offset, bytes));
             }
         }
     }

@@ -84,7 +84,7 @@ impl SimVolume {
         let kept = self.world.chance(|c| c.below(bytes.len() as u64 + 1));
         if kept > 0 {
             let part = bytes.slice(..kept as usize);
-            self.disk.0.borrow_mut().change(What::Write(offset, part));
+            self.disk.0.borrow_mut().settled(What::Write(offset, part));
         }
     }
 
@@ -106,17 +106,15 @@ impl Volume for SimVolume {
         self.world.note(format_args!("set_len {len}"));
         self.call().await?;
         self.room(len)?;
-        let id = {
+        {
             let mut disk = self.disk.0.borrow_mut();
             if len < disk.cache.len() as u64 {
                 disk.contract.set_len(len);
                 self.world.mark("file shortened");
             }
-            disk.change(What::SetLen(len))
-        };
-        self.call().await?;
-        self.disk.0.borrow_mut().returned(id);
-        Ok(())
+            disk.settled(What::SetLen(len));
+        }
+        self.call().await
     }
 
     async fn read_at(&self, offset: u64, len: usize) -> Result<Bytes> {
@@ -192,10 +190,12 @@ impl Volume for SimVolume {
             disk.orphans.retain(|(at, _)| *at != offset);
             disk.change(What::Write(target, bytes))
         };
-        flight.state = Phase::Happened;
+        flight.state = Phase::Happened(id);
         if let Err(revoked) = self.call().await {
             flight.end(false);
-            self.disk.0.borrow_mut().contract.failed();
+            let mut disk = self.disk.0.borrow_mut();
+            disk.returned(id);
+            disk.contract.failed();
             return Err(revoked);
         }
         self.disk.0.borrow_mut().returned(id);
@@ -224,8 +224,7 @@ impl Volume for SimVolume {
         });
         if forget {
             let what = What::Forget(range.start, bytes.into());
-            let id = self.disk.0.borrow_mut().change(what);
-            self.disk.0.borrow_mut().returned(id);
+            self.disk.0.borrow_mut().settled(what);
         }
         self.call().await
     }
@@ -275,7 +274,7 @@ struct Flight<'a> {
 #[derive(PartialEq)]
 enum Phase {
     Called,
-    Happened,
+    Happened(u64),
     Ended,
 }
 
@@ -290,13 +289,18 @@ impl Flight<'_> {
 impl Drop for Flight<'_> {
     /// The caller went away: the write happened, happens later, or never.
     fn drop(&mut self) {
-        let happened = self.state == Phase::Happened;
-        if self.state == Phase::Ended {
+        let state = std::mem::replace(&mut self.state, Phase::Ended);
+        if state == Phase::Ended {
             return;
         }
+        let crashed = self.volume.world.crashed()
+            || self.volume.disk.0.borrow().generation != self.volume.generation;
         self.end(false);
-        if happened || self.volume.disk.0.borrow().generation != self.volume.generation {
+        if crashed {
             return;
+        }
+        if let Phase::Happened(id) = state {
+            return self.volume.disk.0.borrow_mut().returned(id);
         }
         self.volume.world.mark("write dropped in flight");
         let mut disk = self.volume.disk.0.borrow_mut();
