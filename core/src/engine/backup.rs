@@ -44,11 +44,14 @@ impl<V: Volume> Store<V> {
         let copy = Store::open(target, entropy, options).await?;
         let all = Bytes::from_static(&[0xff; super::MAX_KEY + 2]);
         let scan = Scan::new(view, Bytes::new(), all, Direction::Forward);
-        let copying = core::pin::pin!(copy_all(scan, &copy));
-        let driving = core::pin::pin!(copy.drive());
-        let count = match select(copying, driving).await {
-            Either::Left((result, _)) => result?,
-            Either::Right(((), _)) => return Err(super::store::closed()),
+        let count = {
+            let copying = core::pin::pin!(copy_all(scan, &copy));
+            let driving = core::pin::pin!(copy.drive());
+            match select(copying, driving).await {
+                Either::Left((result, _)) => result?,
+                Either::Right(((), _)) => return Err(super::store::closed()),
+            }
+            // Here the background work is dropped: it may be in the middle of a write that `close` waits for.
         };
         copy.close().await?;
         Ok(count)
