@@ -23,9 +23,10 @@ impl<V: Volume> Store<V> {
         // The superblock is not replaced while it is looked at.
         let mut verified = Verified::default();
         {
-            let _upkeep = self.0.upkeep.lock().await;
+            let upkeep = self.0.upkeep.lock().await;
             let disk = &self.0.disk;
-            for slot in 0..2 {
+            // A slot whose rewriting was dropped half-way is known to be bad, and written next.
+            for slot in (0..2).filter(|slot| upkeep.suspect != Some(*slot)) {
                 let bytes = disk.device.read(slot * SLOT, SLOT as usize).await?;
                 if Superblock::parse(&bytes).is_err() {
                     verified
