@@ -161,6 +161,13 @@ impl Space {
         }
     }
 
+    /// Everything that is free.
+    pub(crate) fn free(&self) -> Vec<Range<u64>> {
+        let map = self.map.lock();
+        let free = map.free.iter();
+        free.map(|(start, len)| *start..*start + *len).collect()
+    }
+
     /// Length of the file, and how much of it is free.
     pub(crate) fn usage(&self) -> (u64, u64) {
         let map = self.map.lock();

@@ -198,7 +198,8 @@ async fn recover<V: Volume>(
     random: &[u8; 24],
     options: Options,
 ) -> Result<Store<V>> {
-    let len = device.len().await?;
+    let found = device.len().await?;
+    let len = super::codec::align(found, PAGE);
     let manifest = read_manifest(&device, &superblock).await?;
     let memtable = Memtable::new(superblock.last_commit + 1);
     let replayed = replay(&device, &superblock, &memtable, len).await?;
@@ -266,6 +267,15 @@ async fn recover<V: Volume>(
         // Before anything is overwritten that the older superblock refers to.
         disk.write_superblock(&mut upkeep.suspect, &superblock)
             .await?;
+    }
+
+    if len > found {
+        // A crash left a file that ends within a page, and the map of space knows whole pages.
+        disk.device.set_len(len).await?;
+    }
+    // Whatever an earlier process left in free space goes before anything is written over it.
+    for range in disk.space.free() {
+        disk.device.discard(range).await?;
     }
 
     // What was in the logs becomes a table; the log begins anew, in another epoch, under a new seed.
