@@ -416,7 +416,7 @@ impl Life {
         self.world.mark("open failed");
         let faults = self.faults.borrow();
         let excused = match error.kind() {
-            Kind::Transient => faults.any(&[
+            Kind::Transient | Kind::Poisoned => faults.any(&[
                 "read failed",
                 "unreadable range",
                 "write failed",

@@ -32,6 +32,8 @@ pub struct Profile {
     pub relaxed: u64,
     /// Of a hundred values, how many are large.
     pub large: u64,
+    /// So little is written, and nobody asks for a checkpoint, that every conflict must be real.
+    pub calm: bool,
 }
 
 impl Profile {
@@ -41,7 +43,7 @@ impl Profile {
         options.memory_budget = 1 << 20;
         options.log_size = *chance.pick(&[64 << 10, 64 << 10, 128 << 10, 256 << 10]);
         options.alignment = *chance.pick(&[8, 512, 4096]);
-        Profile {
+        let mut profile = Profile {
             options,
             keys: *chance.pick(&[6, 40, 300]),
             clients: chance.within(1..6),
@@ -49,7 +51,14 @@ impl Profile {
             dropped: *chance.pick(&[0, 0, 10, 30]),
             relaxed: *chance.pick(&[0, 20, 60]),
             large: *chance.pick(&[0, 3, 15]),
+            calm: chance.percent(15),
+        };
+        if profile.calm {
+            profile.options.log_size = 1 << 20;
+            profile.operations = profile.operations.min(12);
+            profile.large = 0;
         }
+        profile
     }
 }
 
@@ -109,6 +118,7 @@ impl Client {
                 68..84 => self.read_view().await,
                 84..87 => drop(self.chance.percent(50).then(|| self.views.pop())),
                 87..91 => self.ask_receipt().await,
+                91..95 if self.profile.calm => self.read_view().await,
                 91..93 => self.checkpoint().await,
                 93..95 => self.reclaim().await,
                 95..96 => self.verify().await,
@@ -126,7 +136,7 @@ impl Client {
 
     async fn commit(&mut self) {
         let after = self.store.view().commit();
-        let (changes, requirements, fresh) = self.draw_changes(after);
+        let (changes, requirements, fresh) = self.draw_changes();
         let durability = match self.chance.percent(self.profile.relaxed) {
             true => *self.chance.pick(&[Durability::Memory, Durability::Local]),
             false => Durability::Strict,
@@ -392,11 +402,11 @@ impl Client {
         let from = self.store.view().commit();
         let store = self.store.clone();
         let volume = SimVolume::new(&self.world, &target, Faults::default());
-        match self.maybe(store.backup(volume, &entropy)).await {
-            Some(Ok(())) => {}
+        let entries = match self.maybe(store.backup(volume, &entropy)).await {
+            Some(Ok(entries)) => entries,
             Some(Err(error)) => return self.excuse("backup", &error, false),
             None => return,
-        }
+        };
         let until = self.store.view().commit();
         self.world.mark("backup");
         // What a backup returned for survives power loss at once.
@@ -411,6 +421,10 @@ impl Client {
             }
         };
         match dump(&copy).await {
+            Ok(whole) if whole.state.len() as u64 != entries => self.world.fail(format_args!(
+                "a backup of {entries} entries has {}",
+                whole.state.len()
+            )),
             Ok(whole) => self.observe(from, until, Seen::Whole(whole.state)),
             Err(error) => self
                 .world
@@ -479,7 +493,7 @@ impl Client {
         }
     }
 
-    fn draw_changes(&mut self, now: u64) -> (Vec<Change>, Vec<Requirement>, bool) {
+    fn draw_changes(&mut self) -> (Vec<Change>, Vec<Requirement>, bool) {
         let count = match self.chance.below(20) {
             0 => self.chance.within(20..200),
             1..8 => self.chance.within(2..8),
@@ -506,7 +520,7 @@ impl Client {
         if !self.views.is_empty() && self.chance.percent(25) {
             let index = self.chance.below(self.views.len() as u64) as usize;
             let since = self.views[index].commit();
-            fresh = now - since < 4;
+            fresh = self.profile.calm;
             for _ in 0..self.chance.within(1..3) {
                 let key = self.draw_key();
                 requirements.push(Requirement { key, since });

@@ -1,4 +1,5 @@
-//! `simulate --seeds N [--start S]` runs N seeds; `simulate --seed S` replays one and prints its trace.
+//! `simulate --seeds N [--start S]` runs N seeds (`--twice`: each one two times, and compares the
+//! traces); `simulate --seed S` replays one and prints its trace.
 
 use littoral_tests::{run::run, sim::Marks};
 use std::{process::ExitCode, time::Instant};
@@ -7,22 +8,27 @@ fn main() -> ExitCode {
     let mut seeds = 1_000;
     let mut start = 0;
     let mut one = None;
+    let mut twice = false;
     let mut arguments = std::env::args().skip(1);
     while let Some(argument) = arguments.next() {
+        if argument == "--twice" {
+            twice = true;
+            continue;
+        }
         let value = arguments.next().and_then(|value| value.parse().ok());
         match (argument.as_str(), value) {
             ("--seeds", Some(value)) => seeds = value,
             ("--start", Some(value)) => start = value,
             ("--seed", Some(value)) => one = Some(value),
             _ => {
-                eprintln!("usage: simulate [--seeds N] [--start S] | --seed S");
+                eprintln!("usage: simulate [--seeds N] [--start S] [--twice] | --seed S");
                 return ExitCode::from(2);
             }
         }
     }
     match one {
         Some(seed) => replay(seed),
-        None => many(start, seeds),
+        None => many(start, seeds, twice),
     }
 }
 
@@ -36,12 +42,15 @@ fn replay(seed: u64) -> ExitCode {
     verdict(seed, report.failure)
 }
 
-fn many(start: u64, seeds: u64) -> ExitCode {
+fn many(start: u64, seeds: u64, twice: bool) -> ExitCode {
     let began = Instant::now();
     let mut marks = Marks::default();
     let mut failed = 0;
     for seed in start..start.saturating_add(seeds) {
-        let report = run(seed, |_| ());
+        let mut report = run(seed, |_| ());
+        if twice && run(seed, |_| ()).trace != report.trace {
+            report.failure = Some("a second run of the same seed went another way".into());
+        }
         marks.merge(&report.marks);
         if report.failure.is_some() {
             failed += 1;

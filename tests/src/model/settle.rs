@@ -208,8 +208,12 @@ impl Model {
             };
             if self.commits.iter().find(guilty).is_none() {
                 return Err(format!(
-                    "a commit (mark {}) was told of a conflict, and nothing that it required was changed: {:?}",
-                    refused.id, refused.requirements
+                    "a commit (mark {}) was told of a conflict, and nothing that it required was changed: {}",
+                    refused.id,
+                    (refused.requirements.iter())
+                        .map(|r| format!("{} since {}", super::observed::name(&r.key), r.since))
+                        .collect::<Vec<_>>()
+                        .join(", ")
                 ));
             }
         }

@@ -3,14 +3,11 @@ use std::{collections::BTreeMap, ops::Range};
 
 /// Holds the core to what `port::Volume` promises to a host, so that a host may keep each write
 /// as one row: a write never touches bytes that another write left there, unless they were
-/// discarded since; it starts at the beginning of what was discarded, right behind another write,
-/// or where nothing was ever written.
+/// discarded since, or it is the same write once more.
 #[derive(Clone, Debug, Default)]
 pub struct Contract {
     /// Rows as a host would keep them: start and end of each write that was not discarded.
     rows: BTreeMap<u64, Row>,
-    /// Beginnings of ranges that were discarded, and not written since.
-    openings: BTreeMap<u64, u64>,
     /// Discarded rows that power loss brings back.
     unsynced: Vec<(u64, Row)>,
     in_flight: Vec<(u64, Range<u64>)>,
@@ -23,8 +20,6 @@ pub struct Contract {
 struct Row {
     end: u64,
     bytes: Bytes,
-    /// Its caller went away or never learned how it ended: it may be written again, the same.
-    unsure: bool,
 }
 
 impl Contract {
@@ -42,31 +37,13 @@ impl Contract {
                 "a write of {range:?} while one of {other:?} is in flight"
             ));
         }
-        let again = self
-            .rows
-            .get(&offset)
-            .is_some_and(|row| row.unsure && row.end == range.end && row.bytes == *bytes);
+        let again = self.rows.get(&offset);
+        let again = again.is_some_and(|row| row.end == range.end && row.bytes == *bytes);
         if !again {
             if let Some((start, row)) = self.row_in(&range) {
                 return Err(format!(
                     "a write of {range:?} over the bytes that the write of {start}..{} left there",
                     row.end
-                ));
-            }
-            let starts = self.openings.contains_key(&offset);
-            let appends = self
-                .rows
-                .range(..offset)
-                .next_back()
-                .is_some_and(|(_, row)| row.end == offset);
-            let inside = self
-                .openings
-                .range(..offset)
-                .next_back()
-                .is_some_and(|(_, end)| *end > offset);
-            if inside && !starts && !appends {
-                return Err(format!(
-                    "a write of {range:?} in the middle of a discarded range, behind no other write"
                 ));
             }
         }
@@ -75,24 +52,16 @@ impl Contract {
             Row {
                 end: range.end,
                 bytes: bytes.clone(),
-                unsure: true,
             },
         );
-        self.close_openings(&range);
         self.tickets += 1;
         self.in_flight.push((self.tickets, range));
         Ok(self.tickets)
     }
 
     /// A write ended: for good, or because its caller went away.
-    pub(super) fn wrote(&mut self, ticket: u64, returned: bool) {
-        let Some(index) = self.in_flight.iter().position(|(t, _)| *t == ticket) else {
-            return;
-        };
-        let (_, range) = self.in_flight.swap_remove(index);
-        if returned && let Some(row) = self.rows.get_mut(&range.start) {
-            row.unsure = false;
-        }
+    pub(super) fn wrote(&mut self, ticket: u64) {
+        self.in_flight.retain(|(other, _)| *other != ticket);
     }
 
     /// A sync starts.
@@ -128,24 +97,24 @@ impl Contract {
         }
         while let Some((start, row)) = self.row_in(range) {
             let row = row.clone();
-            if start < range.start || row.end > range.end {
-                return Err(format!(
-                    "a discard of {range:?} cuts the write of {start}..{}",
-                    row.end
-                ));
-            }
             self.rows.remove(&start);
-            self.unsynced.push((start, row));
+            for rest in [
+                start..row.end.min(range.start),
+                start.max(range.end)..row.end,
+            ] {
+                if !rest.is_empty() {
+                    self.rows.insert(rest.start, row.part(start, &rest));
+                }
+            }
+            let gone = start.max(range.start)..row.end.min(range.end);
+            self.unsynced.push((gone.start, row.part(start, &gone)));
         }
-        self.close_openings(range);
-        self.openings.insert(range.start, range.end);
         Ok(())
     }
 
     /// The volume becomes shorter: what was behind is gone.
     pub(super) fn set_len(&mut self, len: u64) {
         self.rows.retain(|start, _| *start < len);
-        self.openings.retain(|start, _| *start < len);
     }
 
     /// The process died: calls in flight are unsure for ever, the new writer starts afresh.
@@ -154,39 +123,32 @@ impl Contract {
         self.dead = false;
     }
 
-    /// Power was lost: what was discarded since the last sync may be back.
-    pub(super) fn power_lost(&mut self) {
+    /// Power was lost: what was discarded since the last sync may be back, what is behind the
+    /// end that is left is gone.
+    pub(super) fn power_lost(&mut self, len: u64) {
         self.process_died();
         for (start, row) in std::mem::take(&mut self.unsynced) {
             let range = start..row.end;
             if self.row_in(&range).is_none() {
-                self.close_openings(&range);
                 self.rows.insert(start, row);
             }
         }
+        self.set_len(len);
     }
 
     fn row_in(&self, range: &Range<u64>) -> Option<(u64, &Row)> {
         let (start, row) = self.rows.range(..range.end).next_back()?;
         (row.end > range.start).then_some((*start, row))
     }
+}
 
-    /// `range` is in use from now on: openings in it are no more.
-    fn close_openings(&mut self, range: &Range<u64>) {
-        while let Some((start, end)) = self.openings.range(..range.end).next_back() {
-            let (start, end) = (*start, *end);
-            if end <= range.start {
-                break;
-            }
-            self.openings.remove(&start);
-            if start < range.start {
-                self.openings.insert(start, range.start);
-            }
-            if end > range.end {
-                // Only an append may come here: no new beginning.
-                self.openings.insert(range.end, end);
-                break;
-            }
+impl Row {
+    /// What is left of a row from `start` if only `rest` of it is.
+    fn part(&self, start: u64, rest: &Range<u64>) -> Row {
+        let bytes = (rest.start - start) as usize..(rest.end - start) as usize;
+        Row {
+            end: rest.end,
+            bytes: self.bytes.slice(bytes),
         }
     }
 }

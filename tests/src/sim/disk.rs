@@ -172,7 +172,7 @@ impl Disk {
             for change in &kept {
                 change.what.apply(&mut state.durable);
             }
-            state.contract.power_lost();
+            state.contract.power_lost(state.durable.len() as u64);
             state.cache.clone_from(&state.durable);
         });
         world.note(format_args!("{loss:?} leaves {} bytes", state.cache.len()));

@@ -167,14 +167,14 @@ impl Volume for SimVolume {
         let called = self.call().await;
         let room = self.room(offset + bytes.len() as u64);
         if called.is_err() || self.fault(|f| &mut f.write_fails_in, "write failed") {
-            flight.end(false);
+            flight.end();
             self.write_in_part(offset, &bytes);
             self.disk.0.borrow_mut().contract.failed();
             called?;
             return Err(Error::new(Kind::Transient, "simulated: write error"));
         }
         if let Err(full) = room {
-            flight.end(false);
+            flight.end();
             self.write_in_part(offset, &bytes);
             return Err(full);
         }
@@ -192,14 +192,14 @@ impl Volume for SimVolume {
         };
         flight.state = Phase::Happened(id);
         if let Err(revoked) = self.call().await {
-            flight.end(false);
+            flight.end();
             let mut disk = self.disk.0.borrow_mut();
             disk.returned(id);
             disk.contract.failed();
             return Err(revoked);
         }
         self.disk.0.borrow_mut().returned(id);
-        flight.end(true);
+        flight.end();
         Ok(())
     }
 
@@ -279,10 +279,10 @@ enum Phase {
 }
 
 impl Flight<'_> {
-    fn end(&mut self, returned: bool) {
+    fn end(&mut self) {
         self.state = Phase::Ended;
         let mut disk = self.volume.disk.0.borrow_mut();
-        disk.contract.wrote(self.ticket, returned);
+        disk.contract.wrote(self.ticket);
     }
 }
 
@@ -295,7 +295,7 @@ impl Drop for Flight<'_> {
         }
         let crashed = self.volume.world.crashed()
             || self.volume.disk.0.borrow().generation != self.volume.generation;
-        self.end(false);
+        self.end();
         if crashed {
             return;
         }
