@@ -39,13 +39,11 @@ impl Contract {
         }
         let again = self.rows.get(&offset);
         let again = again.is_some_and(|row| row.end == range.end && row.bytes == *bytes);
-        if !again {
-            if let Some((start, row)) = self.row_in(&range) {
-                return Err(format!(
-                    "a write of {range:?} over the bytes that the write of {start}..{} left there",
-                    row.end
-                ));
-            }
+        if !again && let Some((start, row)) = self.row_in(&range) {
+            return Err(format!(
+                "a write of {range:?} over the bytes that the write of {start}..{} left there",
+                row.end
+            ));
         }
         self.rows.insert(
             offset,
