@@ -2,10 +2,15 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
+use littoral_core::engine::blind;
 use littoral_fuzz::image::{Image, Patch, use_everything};
 use std::sync::LazyLock;
 
-static IMAGE: LazyLock<Image> = LazyLock::new(Image::new);
+static IMAGE: LazyLock<Image> = LazyLock::new(|| {
+    let image = Image::new();
+    blind::turn_on();
+    image
+});
 
 fuzz_target!(|patches: Vec<Patch>| {
     use_everything(IMAGE.patched(IMAGE.extents.clone(), &patches), |_, _| {});

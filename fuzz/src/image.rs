@@ -33,14 +33,15 @@ pub struct Image {
     pub log: Range<usize>,
     /// Tables and packs.
     pub extents: Range<usize>,
+    live: Vec<usize>,
     values: Model,
 }
 
 /// New bytes for a place in a file.
 #[derive(Arbitrary, Debug)]
 pub struct Patch {
-    /// Where, taken modulo the length of the part.
-    pub at: u32,
+    /// Where, counting only bytes of the part that are not zero: the rest is mostly free space.
+    pub at: u16,
     /// What is there then.
     pub bytes: Vec<u8>,
 }
@@ -68,6 +69,7 @@ impl Image {
             superblock: 0..slots,
             log: slots..logs,
             extents: logs..bytes.len(),
+            live: (0..bytes.len()).filter(|at| bytes[*at] != 0).collect(),
             bytes,
             values,
         }
@@ -76,13 +78,13 @@ impl Image {
     /// The file with `patches` in the part `part` of it.
     pub fn patched(&self, part: Range<usize>, patches: &[Patch]) -> Vec<u8> {
         let mut file = self.bytes.clone();
+        let from = self.live.partition_point(|place| *place < part.start);
+        let to = self.live.partition_point(|place| *place < part.end);
+        let live = &self.live[from..to];
         for patch in patches {
-            let place = part.start + patch.at as usize % part.len().max(1);
-            let end = part.end.min(place + patch.bytes.len());
-            if let Some(target) = file.get_mut(place..end) {
-                let len = target.len();
-                target.copy_from_slice(&patch.bytes[..len]);
-            }
+            let place = live[patch.at as usize * live.len() / (1 << 16)];
+            let len = patch.bytes.len().min(part.end - place);
+            file[place..place + len].copy_from_slice(&patch.bytes[..len]);
         }
         file
     }
@@ -102,7 +104,7 @@ impl Default for Image {
 fn options() -> Options {
     let mut options = Options::default();
     options.log_size = 64 << 10;
-    options.alignment = 8;
+    options.alignment = 512;
     options.memory_budget = 1 << 20;
     options.max_size = 16 << 20;
     options
@@ -114,7 +116,7 @@ async fn fill(store: &Store<MemoryVolume>, round: u8, values: &mut Model) -> Res
         let len = match number {
             0..8 => number as usize,
             8..16 => 100 * number as usize,
-            _ => 1000 * number as usize,
+            _ => 200 * number as usize,
         };
         let value = Bytes::from(vec![round.wrapping_mul(31) ^ number; len]);
         let mut batch = Batch::new();

@@ -1,6 +1,6 @@
 //! The volume as the engine uses it: reads always, writes until the first one that fails.
 
-use super::codec::{Ref, checksum};
+use super::codec::{Ref, verifies};
 use crate::{Damage, Error, Kind, Result, port::Volume, sync::Mutex};
 use bytes::Bytes;
 use core::ops::Range;
@@ -56,7 +56,7 @@ impl<V: Volume> Device<V> {
             }
             Err(error) => return Err(error),
         };
-        if checksum(0, &bytes) != at.checksum && !self.ignores_checksums() {
+        if !verifies(0, &bytes, at.checksum) && !self.ignores_checksums() {
             return Err(Error::corrupt(Damage::new(at.offset..at.end(), what)));
         }
         Ok(bytes)

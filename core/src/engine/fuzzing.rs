@@ -10,6 +10,8 @@ use super::{
 use alloc::vec;
 use bytes::Bytes;
 
+pub use codec::blind::ignore_checksums;
+
 /// A superblock's slot. Returns whether it is one.
 pub fn superblock(bytes: &[u8]) -> bool {
     Superblock::parse(bytes).is_ok_and(|block| Superblock::parse(&block.encode()) == Ok(block))

@@ -24,7 +24,7 @@
 //! names the last commit that was durable when it was written; so a bad record is a torn tail
 //! unless some later record says that the commits in its place were durable.
 
-use super::codec::{Put, Take, align, checksum};
+use super::codec::{Put, Take, align, checksum, verifies};
 use crate::{Damage, Error, Result};
 use alloc::vec::Vec;
 use bytes::Bytes;
@@ -118,7 +118,7 @@ pub(crate) fn parse_head(salt: u64, epoch: Option<u64>, bytes: &[u8]) -> Option<
     };
     head.sum = take.u64().ok()?;
     let covered = bytes.get(..HEAD - 8)?;
-    (checksum(salt, covered) == head.sum
+    (verifies(salt, covered, head.sum)
         && epoch.is_none_or(|epoch| head.epoch == epoch)
         && head.first < u64::MAX / 2)
         .then_some(head)
@@ -224,7 +224,7 @@ fn record_at(area: &Area, at: u64, alignment: u32) -> Option<Record> {
     let from = start.checked_add(HEAD)?;
     let to = from.checked_add(head.payload_len as usize)?;
     let payload = area.bytes.get(from..to)?;
-    if checksum(area.salt, payload) != head.payload_sum || head.commits == 0 {
+    if !verifies(area.salt, payload, head.payload_sum) || head.commits == 0 {
         return None;
     }
     Some(Record {

@@ -17,7 +17,7 @@
 //! | 108 | 8 | checksum that the first log record names as its predecessor's |
 //! | 116 | 8 | XXH3-64 of bytes 0..116 |
 
-use super::codec::{Put, Ref, Take, checksum};
+use super::codec::{Put, Ref, Take, checksum, verifies};
 use crate::Error;
 use alloc::vec::Vec;
 
@@ -111,7 +111,7 @@ impl Superblock {
         };
         let covered = take.position();
         let sum = take.u64()?;
-        let whole = checksum(0, slot.get(..covered).unwrap_or_default()) == sum;
+        let whole = verifies(0, slot.get(..covered).unwrap_or_default(), sum);
         Ok(match version {
             VERSION if whole && block.is_sound() => Ok(block),
             // Every later format keeps these fields and this checksum where they are.

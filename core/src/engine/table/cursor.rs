@@ -8,7 +8,7 @@ use super::{
 use crate::{
     Damage, Error, Result,
     engine::{
-        codec::{Ref, checksum},
+        codec::{Ref, verifies},
         disk::{Disk, parse_block},
         memtable::{Found, Value},
     },
@@ -113,7 +113,7 @@ impl Reader {
             );
         }
         match self.cut(at) {
-            Some(bytes) if checksum(0, &bytes) == at.checksum => parse_block(bytes, at),
+            Some(bytes) if verifies(0, &bytes, at.checksum) => parse_block(bytes, at),
             // Not what it should be: read it alone once more, which says what is wrong.
             _ => disk.block(at).await,
         }
