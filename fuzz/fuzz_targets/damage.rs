@@ -2,20 +2,18 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use littoral_fuzz::image::{Image, Patch, use_everything};
+use littoral_fuzz::image::{Image, Part, Patch, use_everything};
 use std::sync::LazyLock;
 
 static IMAGE: LazyLock<Image> = LazyLock::new(Image::new);
 
-fuzz_target!(|patches: Vec<Patch>| {
-    use_everything(
-        IMAGE.patched(0..IMAGE.bytes.len(), &patches),
-        |key, value| {
-            assert!(
-                key == b"new" || IMAGE.ever_held(key, value),
-                "damaged bytes were returned as data: key {key:?}, {} bytes",
-                value.len()
-            );
-        },
-    );
+fuzz_target!(|damage: (Part, Vec<Patch>)| {
+    let (part, patches) = damage;
+    use_everything(IMAGE.patched(part, &patches), |key, value| {
+        assert!(
+            key == b"new" || IMAGE.ever_held(key, value),
+            "damaged bytes were returned as data: key {key:?}, {} bytes",
+            value.len()
+        );
+    });
 });

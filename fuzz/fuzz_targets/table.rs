@@ -1,17 +1,10 @@
-//! Any tables, packs and manifests in a real store, their checksums taken for good: no panic, no hang, no wild allocation.
+//! A block of a table, and the manifest that lists tables and packs.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use littoral_core::engine::blind;
-use littoral_fuzz::image::{Image, Patch, use_everything};
-use std::sync::LazyLock;
+use littoral_core::engine::fuzzing;
 
-static IMAGE: LazyLock<Image> = LazyLock::new(|| {
-    let image = Image::new();
-    blind::turn_on();
-    image
-});
-
-fuzz_target!(|patches: Vec<Patch>| {
-    use_everything(IMAGE.patched(IMAGE.extents.clone(), &patches), |_, _| {});
+fuzz_target!(|bytes: &[u8]| {
+    fuzzing::block(bytes);
+    fuzzing::manifest(bytes);
 });

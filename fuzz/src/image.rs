@@ -27,14 +27,22 @@ type Model = BTreeMap<Vec<u8>, BTreeSet<Bytes>>;
 pub struct Image {
     /// The file.
     pub bytes: Vec<u8>,
-    /// The two slots of the superblock.
-    pub superblock: Range<usize>,
-    /// The two log areas.
-    pub log: Range<usize>,
-    /// Tables and packs.
-    pub extents: Range<usize>,
+    superblock: Range<usize>,
+    log: Range<usize>,
+    extents: Range<usize>,
     live: Vec<usize>,
     values: Model,
+}
+
+/// A part of the file.
+#[derive(Arbitrary, Clone, Copy, Debug)]
+pub enum Part {
+    /// The two slots of the superblock.
+    Superblock,
+    /// The two log areas.
+    Log,
+    /// Tables, packs, and the manifest that lists them.
+    Extents,
 }
 
 /// New bytes for a place in a file.
@@ -75,9 +83,14 @@ impl Image {
         }
     }
 
-    /// The file with `patches` in the part `part` of it.
-    pub fn patched(&self, part: Range<usize>, patches: &[Patch]) -> Vec<u8> {
+    /// The file with `patches` in `part` of it.
+    pub fn patched(&self, part: Part, patches: &[Patch]) -> Vec<u8> {
         let mut file = self.bytes.clone();
+        let part = match part {
+            Part::Superblock => &self.superblock,
+            Part::Log => &self.log,
+            Part::Extents => &self.extents,
+        };
         let from = self.live.partition_point(|place| *place < part.start);
         let to = self.live.partition_point(|place| *place < part.end);
         let live = &self.live[from..to];
