@@ -12,3 +12,28 @@ pub(crate) fn sync_data(file: &File) -> io::Result<()> {
 pub(crate) fn sync_directory(path: &Path) -> io::Result<()> {
     File::open(path)?.sync_all()
 }
+
+/// Makes the file longer with blocks that are taken now: a full disk is told here, where nothing
+/// is lost by it, and not by a later write. Or makes it shorter.
+pub(crate) fn set_len(file: &File, len: u64) -> io::Result<()> {
+    #[cfg(target_os = "linux")]
+    if let Some(more) = len
+        .checked_sub(file.metadata()?.len())
+        .filter(|more| *more > 0)
+    {
+        use rustix::{
+            fs::{FallocateFlags, fallocate},
+            io::Errno,
+        };
+        match fallocate(file, FallocateFlags::empty(), len - more, more) {
+            Ok(()) => return Ok(()),
+            // A file system that cannot: the file is made longer without blocks.
+            Err(Errno::OPNOTSUPP | Errno::NOSYS | Errno::INTR) => {}
+            Err(error) => {
+                file.set_len(len - more)?;
+                return Err(error.into());
+            }
+        }
+    }
+    file.set_len(len)
+}

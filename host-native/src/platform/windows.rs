@@ -48,3 +48,7 @@ pub(crate) fn sync_directory(_path: &Path) -> io::Result<()> {
 pub(crate) fn is_still_at(_file: &File, _path: &Path) -> io::Result<bool> {
     Ok(true)
 }
+
+pub(crate) fn set_len(file: &File, len: u64) -> io::Result<()> {
+    file.set_len(len)
+}

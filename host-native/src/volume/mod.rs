@@ -106,8 +106,7 @@ impl Volume for FileVolume {
 
     async fn set_len(&self, len: u64) -> Result<()> {
         self.change(move |held| {
-            held.file
-                .set_len(len)
+            platform::set_len(&held.file, len)
                 .map_err(|error| held.failed(error, format_args!("set its length to {len}")))
         })
         .await
