@@ -298,3 +298,81 @@ async fn check(
         }
     }
 }
+
+/// Twenty strict commits, not closed, and where the log is.
+async fn unclean(volume: &MemoryVolume, entropy: &Counter) -> Vec<u8> {
+    let store = open(volume, entropy).await;
+    for i in 0..20u8 {
+        let mut batch = Batch::new();
+        batch.put(S, [i], vec![i; 50]);
+        store.commit(batch, Durability::Strict).await.unwrap();
+    }
+    volume.to_bytes()
+}
+
+/// Where the record of commit `first` stands.
+fn record_of(bytes: &[u8], first: u64) -> usize {
+    (0..bytes.len() / 8)
+        .map(|i| i * 8)
+        .find(|at| {
+            bytes[*at..].starts_with(b"LREC") && bytes[at + 16..at + 24] == first.to_le_bytes()
+        })
+        .unwrap()
+}
+
+#[test]
+fn damage_in_the_middle_of_the_log_is_reported_and_nothing_is_changed() {
+    block_on(async {
+        let (volume, entropy) = (MemoryVolume::new(), entropy());
+        let mut bytes = unclean(&volume, &entropy).await;
+        let at = record_of(&bytes, 11);
+        bytes[at + 80] ^= 1;
+        let damaged = MemoryVolume::from_bytes(bytes.clone());
+        let error = Store::open(damaged.clone(), &entropy, small())
+            .await
+            .err()
+            .unwrap();
+        assert_eq!(error.kind(), Kind::Corrupt, "{error}");
+        assert_eq!(error.damage().unwrap().range.start, at as u64);
+        assert!(damaged.to_bytes() == bytes);
+    });
+}
+
+#[test]
+fn a_damaged_log_can_be_cut_where_the_damage_begins() {
+    block_on(async {
+        let (volume, entropy) = (MemoryVolume::new(), entropy());
+        let mut bytes = unclean(&volume, &entropy).await;
+        let at = record_of(&bytes, 11);
+        bytes[at + 80] ^= 1;
+        let mut options = small();
+        options.damaged_log = littoral_core::engine::DamagedLog::Cut;
+        let store = Store::open(MemoryVolume::from_bytes(bytes), &entropy, options)
+            .await
+            .unwrap();
+        assert_eq!(store.stats().salvaged.unwrap().kind(), Kind::Corrupt);
+        assert_eq!(store.stats().last_commit, 10);
+        assert!(store.get(S, &[9]).await.unwrap().is_some());
+        assert!(store.get(S, &[10]).await.unwrap().is_none());
+    });
+}
+
+#[test]
+fn a_torn_last_record_is_cut_and_never_comes_back() {
+    block_on(async {
+        let (volume, entropy) = (MemoryVolume::new(), entropy());
+        let mut bytes = unclean(&volume, &entropy).await;
+        let at = record_of(&bytes, 20);
+        let whole = bytes[at + 80];
+        bytes[at + 80] ^= 1;
+        let volume = MemoryVolume::from_bytes(bytes);
+        let store = open(&volume, &entropy).await;
+        assert_eq!(store.stats().last_commit, 19);
+        drop(store);
+        let mut bytes = volume.to_bytes();
+        bytes[at + 80] = whole;
+        let store = open(&MemoryVolume::from_bytes(bytes), &entropy).await;
+        assert_eq!(store.stats().last_commit, 19);
+        assert!(store.get(S, &[19]).await.unwrap().is_none());
+    });
+}

@@ -37,15 +37,11 @@ pub fn log(bytes: &[u8]) -> usize {
         salt,
     };
     let (first, second) = rest.split_at_checked(half).unwrap_or_default();
-    match log::replay(&[area(0, first), area(1, second)], 8, 1, 0) {
-        Ok(records) => {
-            for record in &records {
-                let _ = batch::decode(&record.payload, |_| Ok(()));
-            }
-            records.len()
-        }
-        Err(_) => 0,
+    let (records, _) = log::replay(&[area(0, first), area(1, second)], 8, 1, 0);
+    for record in &records {
+        let _ = batch::decode(&record.payload, |_| Ok(()));
     }
+    records.len()
 }
 
 /// A log record around `payload` that verifies, so that what is behind the checksum is reached.
@@ -68,7 +64,7 @@ pub fn sealed_log(payload: &[u8]) -> usize {
         epoch: 0,
         salt: 7,
     };
-    let records = log::replay(core::slice::from_ref(&area), 8, 1, 0).unwrap_or_default();
+    let (records, _) = log::replay(core::slice::from_ref(&area), 8, 1, 0);
     let mut operations = 0;
     for record in &records {
         let _ = batch::decode(&record.payload, |_| {

@@ -159,15 +159,26 @@ pub(crate) struct Area {
 /// Reads the records of both areas, in order. What comes after the first bad record is cut, if
 /// that can be a torn tail.
 ///
-/// # Errors
-/// `Corrupt` when records are missing that were durable.
+/// The records before the damage are there in any case; the damage, `Corrupt`, is told when
+/// records are missing that were durable.
 pub(crate) fn replay(
+    areas: &[Area],
+    alignment: u32,
+    next: u64,
+    chain: u64,
+) -> (Vec<Record>, Result<()>) {
+    let mut records = Vec::new();
+    let result = read_areas(areas, alignment, next, chain, &mut records);
+    (records, result)
+}
+
+fn read_areas(
     areas: &[Area],
     alignment: u32,
     mut next: u64,
     mut chain: u64,
-) -> Result<Vec<Record>> {
-    let mut records: Vec<Record> = Vec::new();
+    records: &mut Vec<Record>,
+) -> Result<()> {
     let mut gap: Option<(u64, u64)> = None;
     for area in areas {
         let mut at = 0u64;
@@ -214,7 +225,7 @@ pub(crate) fn replay(
             probe += record.len;
         }
     }
-    Ok(records)
+    Ok(())
 }
 
 fn record_at(area: &Area, at: u64, alignment: u32) -> Option<Record> {

@@ -48,7 +48,7 @@ pub use store::Store;
 #[cfg(feature = "sabotage")]
 pub use types::Sabotage;
 pub use types::{
-    Direction, Durability, Entry, KeyRange, Options, Reclaimed, Space, Stats, Verified,
+    DamagedLog, Direction, Durability, Entry, KeyRange, Options, Reclaimed, Space, Stats, Verified,
 };
 pub use view::{Scan, View};
 

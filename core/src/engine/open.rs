@@ -5,6 +5,7 @@
 //! that whatever a crash left in the areas can never come back.
 
 use super::{
+    batch::{self, Change, Operation},
     codec::{Ref, checksum},
     device::Device,
     disk::Disk,
@@ -16,7 +17,7 @@ use super::{
     store::{Inner, Store},
     superblock::{LOGS, MAGIC, SLOT, Superblock, Unreadable, VERSION},
     table::Table,
-    types::Options,
+    types::{DamagedLog, Options},
     upkeep::{LogStart, Upkeep},
     version::{Current, Pack, Unwritten, Version},
 };
@@ -202,7 +203,7 @@ async fn recover<V: Volume>(
     let len = super::codec::align(found, PAGE);
     let manifest = read_manifest(&device, &superblock).await?;
     let memtable = Memtable::new(superblock.last_commit + 1);
-    let replayed = replay(&device, &superblock, &memtable, len).await?;
+    let replayed = replay(&device, &superblock, &memtable, len, options.damaged_log).await?;
 
     let mut packs = manifest.packs.clone();
     packs.sort_by_key(|range| range.start);
@@ -309,6 +310,7 @@ async fn recover<V: Volume>(
         options,
         state: Mutex::new(State::new(current, superblock)),
         unwritten: Unwritten::default(),
+        salvaged: replayed.damage,
         upkeep: async_lock::Mutex::new(Upkeep::default()),
         work: Event::new(),
         room: Event::new(),
@@ -350,6 +352,7 @@ async fn read_manifest<V: Volume>(device: &Device<V>, superblock: &Superblock) -
 struct Replayed {
     externals: Vec<Ref>,
     last_commit: u64,
+    damage: Option<Error>,
 }
 
 /// Applies what is in the logs and not in tables.
@@ -358,6 +361,7 @@ async fn replay<V: Volume>(
     superblock: &Superblock,
     memtable: &Memtable,
     len: u64,
+    damaged_log: DamagedLog,
 ) -> Result<Replayed> {
     let mut areas = Vec::new();
     for epoch in [superblock.log_epoch, superblock.log_epoch + 1] {
@@ -371,67 +375,84 @@ async fn replay<V: Volume>(
             salt: log::salt(superblock.log_seed, epoch),
         });
     }
-    let records = log::replay(
-        &areas,
-        superblock.alignment,
-        superblock.last_commit + 1,
-        superblock.chain,
-    )?;
+    let next = superblock.last_commit + 1;
+    let (records, whole) = log::replay(&areas, superblock.alignment, next, superblock.chain);
+    let mut replayed = Replayed {
+        externals: Vec::new(),
+        last_commit: superblock.last_commit,
+        damage: None,
+    };
+    let mut result = whole;
     let durable = records
         .iter()
         .map(|record| record.head.durable)
         .max()
         .unwrap_or(superblock.last_commit);
-    let mut replayed = Replayed {
-        externals: Vec::new(),
-        last_commit: superblock.last_commit,
-    };
     for record in records {
-        let probe = Memtable::new(record.head.first);
-        let damaged = |error: Error| {
-            Error::corrupt(Damage::new(
-                record.offset..record.offset + record.len,
-                "a log record's content",
-            ))
-            .with_source(error)
-        };
-        let externals = probe
-            .apply(&record.payload, record.head.first, false)
-            .map_err(damaged)?;
-        if let Some(beyond) = externals
-            .iter()
-            .find(|at| at.offset < superblock.extents() || at.end() > len)
-        {
-            if record.last() > durable {
+        match replay_record(device, superblock, memtable, len, &record, durable).await {
+            Ok(externals) => {
+                replayed.externals.extend(externals);
+                replayed.last_commit = record.last();
+            }
+            // The record came through and a value that it points at did not: a torn tail.
+            Err(error) if error.kind() == Kind::Corrupt && record.last() > durable => break,
+            Err(error) => {
+                result = Err(error);
                 break;
             }
+        }
+    }
+    match result {
+        Err(error) if error.kind() == Kind::Corrupt && damaged_log == DamagedLog::Cut => {
+            replayed.damage = Some(error);
+            Ok(replayed)
+        }
+        Err(error) => Err(error),
+        Ok(()) => Ok(replayed),
+    }
+}
+
+/// Applies one record; returns the values in packs that it names.
+async fn replay_record<V: Volume>(
+    device: &Device<V>,
+    superblock: &Superblock,
+    memtable: &Memtable,
+    len: u64,
+    record: &log::Record,
+    durable: u64,
+) -> Result<Vec<Ref>> {
+    let damaged = |error: Error| {
+        Error::corrupt(Damage::new(
+            record.offset..record.offset + record.len,
+            "a log record's content",
+        ))
+        .with_source(error)
+    };
+    let mut externals = Vec::new();
+    batch::decode(&record.payload, |operation| {
+        if let Operation::Change(_, Change::External(at)) = operation {
+            externals.push(at);
+        }
+        Ok(())
+    })
+    .map_err(damaged)?;
+    for at in &externals {
+        if at.offset < superblock.extents() || at.end() > len {
             return Err(Error::corrupt(Damage::new(
-                beyond.offset..beyond.end(),
+                at.offset..at.end(),
                 "a value that the log refers to",
             )));
         }
-        if record.last() > durable && !all_there(device, &externals).await? {
-            // The record came through and a value that it points at did not: a torn tail.
-            break;
-        }
-        memtable
-            .apply(&record.payload, record.head.first, false)
-            .map_err(damaged)?;
-        replayed.externals.extend(externals);
-        replayed.last_commit = record.last();
-    }
-    Ok(replayed)
-}
-
-async fn all_there<V: Volume>(device: &Device<V>, values: &[Ref]) -> Result<bool> {
-    for at in values {
-        match device.read_ref(at, "a value").await {
-            Ok(_) => {}
-            Err(error) if error.kind() == Kind::Corrupt => return Ok(false),
-            Err(error) => return Err(error),
+        // Values of durable records were synced with them; they are checked when they are read.
+        if record.last() > durable {
+            device
+                .read_ref(at, "a value that the log refers to")
+                .await?;
         }
     }
-    Ok(true)
+    memtable
+        .apply(&record.payload, record.head.first, false)
+        .map_err(damaged)
 }
 
 /// Adds the pages that values from the log are in: to the pack that they were appended to, or as new packs.

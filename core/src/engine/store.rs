@@ -31,6 +31,8 @@ pub(crate) struct Inner<V> {
     pub options: Options,
     pub state: Mutex<State>,
     pub unwritten: Unwritten,
+    /// The damage that opening cut from the log, because it was asked to.
+    pub salvaged: Option<Error>,
     pub upkeep: async_lock::Mutex<Upkeep>,
     /// Background work has something to do.
     pub work: Event,
@@ -137,6 +139,7 @@ impl<V: Volume> Store<V> {
             memory: state.current.active.bytes() + sealed + inner.disk.cache.bytes(),
             poisoned: inner.disk.device.failure().is_some(),
             upkeep_error: state.upkeep_error.clone(),
+            salvaged: inner.salvaged.clone(),
         }
     }
 

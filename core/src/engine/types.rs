@@ -118,6 +118,8 @@ pub struct Options {
     /// Commits are padded to this many bytes, a power of two of at least 8: no later write then
     /// touches a sector that holds acknowledged bytes. 4,096 on disks. An existing store keeps its own.
     pub alignment: u32,
+    /// What opening does when acknowledged commits in the log are damaged.
+    pub damaged_log: DamagedLog,
     /// Bytes that the volume may grow to; a commit that needs more says `Quota`.
     pub max_size: u64,
     /// A deliberately broken store, for tests that must catch it.
@@ -131,11 +133,22 @@ impl Default for Options {
             memory_budget: 32 << 20,
             log_size: 4 << 20,
             alignment: 4096,
+            damaged_log: DamagedLog::Refuse,
             max_size: u64::MAX,
             #[cfg(feature = "sabotage")]
             sabotage: None,
         }
     }
+}
+
+/// What opening does when acknowledged commits in the log are damaged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DamagedLog {
+    /// Says `Corrupt` with the place, and changes nothing.
+    Refuse,
+    /// Keeps what is before the damage and gives up what is behind it; `Stats::salvaged` tells
+    /// what was lost. Copy the file first: this cannot be undone.
+    Cut,
 }
 
 /// Ways to break a promise on purpose.
@@ -185,6 +198,8 @@ pub struct Stats {
     pub poisoned: bool,
     /// Why the last attempt at background work failed, until one succeeds.
     pub upkeep_error: Option<Error>,
+    /// The damage that opening cut from the log, with [`DamagedLog::Cut`].
+    pub salvaged: Option<Error>,
 }
 
 /// What a run of `reclaim` did.
