@@ -3,7 +3,7 @@
 use super::{
     flight::{Fetched, Pilot, Turn},
     handle::{Environment, Pair, Remote},
-    rows::{self, QUARANTINE, REMOTE, UNSETTLED},
+    rows::{self, REMOTE, UNSETTLED},
     transfer::{Fault, Progress},
 };
 use crate::{
@@ -146,8 +146,7 @@ impl<V: Volume, S: Remote, E: Environment> Pair<V, S, E> {
                 }
                 batch.require_unchanged(UNSETTLED, key.clone(), &view);
             }
-            if view.len(QUARANTINE, &key).await?.is_some() {
-                self.take_out(pointer).await?;
+            if self.take_out_damaged(pointer).await? {
                 continue;
             }
             self.0.fast.publish_in(staged, &mut batch).await?;

@@ -35,6 +35,8 @@ mod rows;
 mod schedule;
 mod status;
 mod store;
+#[cfg(test)]
+mod tests;
 mod transfer;
 mod upload;
 

@@ -4,7 +4,7 @@ use super::{
     account::{Counts, Room},
     handle::{Environment, Pair, Remote},
     receipt::{Of, Receipt},
-    rows::{self, Job, META, META_ORDER, QUARANTINE, QUEUE, REMOTE, Row, TROUBLE, UNSETTLED},
+    rows::{self, Job, META, META_ORDER, QUEUE, REMOTE, Row, TROUBLE, UNSETTLED},
 };
 use crate::{
     Kind, Result,
@@ -91,6 +91,10 @@ impl<V: Volume, S: Remote, E: Environment> Pair<V, S, E> {
         patience: Patience,
     ) -> Result<Receipt<V, S, E>> {
         self.writable()?;
+        if self.any_quarantined().await? {
+            // What is damaged here makes room first, so that these bytes are really written.
+            self.take_out_damaged(&Pointer::of(&bytes)).await?;
+        }
         let staged = self.0.fast.stage(bytes, &mut Batch::new()).await?;
         self.queue_put(&staged, None, durability, patience).await
     }
@@ -106,6 +110,9 @@ impl<V: Volume, S: Remote, E: Environment> Pair<V, S, E> {
         let pointer = staged.pointer;
         loop {
             let view = self.0.store.view();
+            if self.take_out_damaged(&pointer).await? {
+                continue;
+            }
             let plan = self.plan_put(&view, &pointer).await?;
             if let Plan::Queued = plan
                 && room.is_none()
@@ -120,7 +127,6 @@ impl<V: Volume, S: Remote, E: Environment> Pair<V, S, E> {
             self.0.fast.publish_in(staged, &mut batch).await?;
             batch.require_unchanged(UNSETTLED, rows::blob_key(&pointer), &view);
             batch.require_unchanged(REMOTE, rows::blob_key(&pointer), &view);
-            batch.delete(QUARANTINE, rows::blob_key(&pointer));
             let grown = self
                 .mark_used(&view, &mut batch, &pointer, staged.size)
                 .await?;

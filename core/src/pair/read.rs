@@ -194,12 +194,10 @@ impl<V: Volume, S: Remote, E: Environment> Pair<V, S, E> {
             }
             Err(error) if error.kind() == Kind::NotFound => Ok(None),
             Err(error) if error.kind() == Kind::Corrupt => {
-                if damaged.is_some() {
-                    // Fetching it did not help.
-                    return Err(error);
+                if damaged.is_none() {
+                    self.quarantine(pointer, &error).await?;
+                    *damaged = Some(error);
                 }
-                self.quarantine(pointer, &error).await?;
-                *damaged = Some(error);
                 Ok(None)
             }
             Err(error) => Err(error),

@@ -10,7 +10,7 @@ use super::{
 use crate::{
     Error, Kind, Result,
     blob::{BlobStore, Hasher, Listed, Pointer},
-    engine::{Batch, Durability},
+    engine::{Batch, Direction, Durability, KeyRange},
     port::Volume,
 };
 use alloc::{string::ToString, vec::Vec};
@@ -220,6 +220,24 @@ impl<V: Volume, S: Remote, E: Environment> Pair<V, S, E> {
             Err(error) if matches!(error.kind(), Kind::Poisoned | Kind::Quota) => Ok(()),
             Err(error) => Err(error),
         }
+    }
+
+    /// Whether any blob of fast is known to be damaged.
+    pub(super) async fn any_quarantined(&self) -> Result<bool> {
+        let view = self.0.store.view();
+        let mut scan = view.scan(QUARANTINE, KeyRange::all(), Direction::Forward);
+        Ok(scan.next().await?.is_some())
+    }
+
+    /// Takes the blob out of fast if it is known to be damaged; whether it was.
+    pub(super) async fn take_out_damaged(&self, pointer: &Pointer) -> Result<bool> {
+        let view = self.0.store.view();
+        let damaged = view.len(QUARANTINE, pointer.as_bytes()).await?.is_some();
+        drop(view);
+        if damaged {
+            self.take_out(pointer).await?;
+        }
+        Ok(damaged)
     }
 
     /// Takes a damaged blob out of fast, to make room for the same one whole.

@@ -43,16 +43,10 @@ pub(super) fn verdict(error: &Error, attempts: u32, corrupt_attempts: u32) -> Ve
 
 /// Whether the error is about slow as a whole rather than about one item: everything waits then.
 pub(super) fn concerns_all(error: &Error) -> bool {
-    error.retry_after().is_some()
-        || matches!(
-            error.kind(),
-            Kind::Transient
-                | Kind::Timeout
-                | Kind::Busy
-                | Kind::Quota
-                | Kind::Closed
-                | Kind::Poisoned
-        )
+    matches!(
+        error.kind(),
+        Kind::Transient | Kind::Timeout | Kind::Busy | Kind::Quota | Kind::Closed | Kind::Poisoned
+    )
 }
 
 impl Backoff {

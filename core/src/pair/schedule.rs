@@ -125,10 +125,14 @@ impl<V: Volume, S: Remote, E: Environment> Pair<V, S, E> {
         }
         let mut started = Vec::new();
         while self.may_start(schedule) {
-            let next = match self.next_root(schedule).await? {
-                Some(root) => Some(root),
-                None => self.next(schedule).await?,
-            };
+            let mut next = self.next_root(schedule).await?;
+            if next.is_none() {
+                next = self.next(schedule).await?;
+            }
+            if next.is_none() {
+                // The walk may just have come upon a root whose turn it is.
+                next = self.next_root(schedule).await?;
+            }
             let Some((order, row)) = next else { break };
             schedule.started(order, &row);
             started.push((order, row));
@@ -221,12 +225,17 @@ impl<V: Volume, S: Remote, E: Environment> Pair<V, S, E> {
         }
         let walk = schedule.ahead.front().copied();
         let ready = schedule.ready.first().copied();
-        match (ready, walk) {
-            (Some(ready), walk) if walk.is_none_or(|walk| ready <= walk) => {
-                schedule.ready.pop_first();
-                Ok(Some(ready))
-            }
-            _ => Ok(schedule.ahead.pop_front()),
+        let again = match (ready, walk) {
+            // To find out whether slow is back, what has not failed yet is the better question: else a few
+            // items that always fail could keep all others waiting.
+            (Some(_), Some(_)) if schedule.gate.failures > 0 => false,
+            (Some(ready), Some(walk)) => ready <= walk,
+            (Some(_), None) => true,
+            (None, _) => false,
+        };
+        match again {
+            true => Ok(schedule.ready.pop_first()),
+            false => Ok(schedule.ahead.pop_front()),
         }
     }
 
@@ -289,7 +298,7 @@ impl<V: Volume, S: Remote, E: Environment> Pair<V, S, E> {
         match done.outcome {
             Outcome::Settled => {
                 schedule.failed.remove(&done.order);
-                schedule.gate.answered();
+                schedule.answered();
                 if probing {
                     self.0.control.lock().auth = None;
                 }
@@ -301,18 +310,27 @@ impl<V: Volume, S: Remote, E: Environment> Pair<V, S, E> {
                 self.0
                     .board
                     .tell(|status| status.last_error = Some(error.clone()));
+                // Slow answered others since this one failed before: it is not slow as a whole that fails.
+                let alone = schedule
+                    .failed
+                    .get(&done.order)
+                    .is_some_and(|failed| failed.answers != schedule.answers);
                 let failures = schedule.failures(done.order).saturating_add(1);
-                schedule.failed.insert(done.order, failures);
+                let failed = Failed {
+                    failures,
+                    answers: schedule.answers,
+                };
+                schedule.failed.insert(done.order, failed);
                 schedule.parked.insert(done.order);
                 schedule.held.insert(done.order);
                 timers.push(Timer {
                     wait: self.0.options.backoff.wait(failures, &self.0.env),
                     tick: Tick::Item(done.order, schedule.round),
                 });
-                if retry::concerns_all(&error) {
+                if error.retry_after().is_some() || (retry::concerns_all(&error) && !alone) {
                     timers.extend(self.shut(schedule, error));
-                } else {
-                    schedule.gate.answered();
+                } else if !retry::concerns_all(&error) {
+                    schedule.answered();
                 }
                 if probing {
                     timers.push(self.auth_timer(schedule));
@@ -412,12 +430,22 @@ struct Schedule {
     /// Blobs of active changes.
     busy: HashSet<Pointer>,
     /// Failed attempts of changes that are not through.
-    failed: HashMap<u64, u32>,
+    failed: HashMap<u64, Failed>,
+    /// How often slow answered.
+    answers: u64,
     gate: Gate,
     auth_probe: bool,
     wakes: u64,
     /// Timers of earlier rounds mean nothing.
     round: u64,
+}
+
+/// A change that failed in passing.
+struct Failed {
+    /// Attempts.
+    failures: u32,
+    /// How often slow had answered when it failed last.
+    answers: u64,
 }
 
 /// Shut while slow is left alone; half open until it has answered again.
@@ -434,7 +462,6 @@ struct Gate {
 }
 
 impl Gate {
-    /// Slow answered: it is there.
     fn answered(&mut self) {
         if !(self.closed && self.firm) {
             self.closed = false;
@@ -458,7 +485,13 @@ enum Tick {
 
 impl Schedule {
     fn failures(&self, order: u64) -> u32 {
-        self.failed.get(&order).copied().unwrap_or(0)
+        self.failed.get(&order).map_or(0, |failed| failed.failures)
+    }
+
+    /// Slow answered: it is there.
+    fn answered(&mut self) {
+        self.answers += 1;
+        self.gate.answered();
     }
 
     fn started(&mut self, order: u64, row: &Row) {

@@ -65,11 +65,15 @@ impl<V: Volume, S: Remote, E: Environment> Pair<V, S, E> {
         let outcome = match outcome {
             Ok(outcome) => outcome,
             Err(Failure::Local(error)) => Outcome::Stuck(error),
-            Err(Failure::Missing(error)) => match self.trouble(order, &error, true, failures).await
-            {
-                Ok(()) => Outcome::Moot,
-                Err(error) => Outcome::Stuck(error),
-            },
+            Err(Failure::Missing(error)) => {
+                match self
+                    .missing(order, row.job.pointer(), &error, failures)
+                    .await
+                {
+                    Ok(()) => Outcome::Moot,
+                    Err(error) => Outcome::Stuck(error),
+                }
+            }
             Err(Failure::Slow(error)) => self.judge(order, error, failures).await,
         };
         Done {
@@ -77,6 +81,22 @@ impl<V: Volume, S: Remote, E: Environment> Pair<V, S, E> {
             pointer: row.job.pointer(),
             outcome,
         }
+    }
+
+    /// The blob's bytes are not here, or damaged.
+    async fn missing(
+        &self,
+        order: u64,
+        pointer: Option<Pointer>,
+        reason: &Error,
+        failures: u32,
+    ) -> Result<()> {
+        if reason.kind() == Kind::Corrupt
+            && let Some(pointer) = &pointer
+        {
+            self.quarantine(pointer, reason).await?;
+        }
+        self.trouble(order, reason, true, failures).await
     }
 
     async fn judge(&self, order: u64, error: Error, failures: u32) -> Outcome {

@@ -1,0 +1,15 @@
+//! What the pair promises, each with the fault that would break it. Time is moved by hand, the remote does what the
+//! test tells it.
+
+mod cache;
+mod close;
+mod delete;
+mod drops;
+mod queue;
+mod read;
+mod repair;
+mod roots;
+mod send;
+mod support;
+mod transfer;
+mod upload;
