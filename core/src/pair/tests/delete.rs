@@ -153,9 +153,10 @@ fn a_reader_that_comes_after_the_deletion_does_not_join_an_older_fetch() {
 #[cfg(feature = "sabotage")]
 #[test]
 fn a_pair_whose_fill_races_deletions_is_caught() {
-    let mut options = Options::default();
-    options.sabotage = Some(crate::engine::Sabotage::FillRacesDelete);
-    let mut world = World::with(options);
+    let mut world = World::with(Options {
+        sabotage: Some(crate::engine::Sabotage::FillRacesDelete),
+        ..Options::default()
+    });
     let pointer = world.remote_put(b"like a ghost");
     let gate = Gate::new();
     world.slow.hold_answer(&gate);
@@ -172,9 +173,10 @@ fn a_pair_whose_fill_races_deletions_is_caught() {
 #[cfg(feature = "sabotage")]
 #[test]
 fn a_pair_that_removes_entries_before_the_acknowledgement_is_caught() {
-    let mut options = Options::default();
-    options.sabotage = Some(crate::engine::Sabotage::QueueEntryRemovedBeforeAck);
-    let mut world = World::with(options);
+    let mut world = World::with(Options {
+        sabotage: Some(crate::engine::Sabotage::QueueEntryRemovedBeforeAck),
+        ..Options::default()
+    });
     world.script.offline();
     let pointer = world.put(b"forgotten").pointer();
     world.pass(secs(1));

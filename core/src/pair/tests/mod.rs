@@ -9,6 +9,8 @@ mod queue;
 mod read;
 mod repair;
 mod roots;
+// Without std a store is confined to one thread.
+#[cfg(feature = "std")]
 mod send;
 mod support;
 mod transfer;

@@ -66,7 +66,7 @@ fn an_upload_that_was_cut_off_sends_only_the_chunks_that_are_missing() {
     assert!(world.remote_has(pointer));
     let mut sent = alloc::collections::BTreeMap::new();
     for call in world.script.calls() {
-        if call.operation == Operation::PutChunk && call.outcome != None {
+        if call.operation == Operation::PutChunk && call.outcome.is_some() {
             *sent.entry(call.pointers[0]).or_insert(0) += 1;
         }
     }
