@@ -12,7 +12,7 @@ use super::{
     view::Scan,
 };
 use crate::{Result, port::Volume};
-use alloc::{collections::BTreeMap, vec::Vec};
+use alloc::{vec, vec::Vec};
 use bytes::Bytes;
 use core::ops::Range;
 
@@ -54,7 +54,7 @@ impl<V: Volume> Inner<V> {
     async fn reclaim_pass(&self, store: &Store<V>, compact: bool) -> Result<()> {
         // Packs that take no more values. What was committed into them before now is in tables
         // after the checkpoint, and nothing later can refer to them.
-        let packs: Vec<Range<u64>> = {
+        let mut packs: Vec<Range<u64>> = {
             let mut state = self.state.lock();
             if let Some(pack) = state.pack.take() {
                 pack.seal();
@@ -68,22 +68,20 @@ impl<V: Volume> Inner<V> {
                 .filter(|range| !range.is_empty())
                 .collect()
         };
+        packs.sort_by_key(|pack| pack.start);
         self.checkpoint_all().await?;
-        let alive = alive(store).await?;
+        let alive = alive(store, &packs).await?;
         let (size, free) = self.disk.space.usage();
         let end = size - free;
-        let mut emptied: Vec<Range<u64>> = packs
+        let emptied: Vec<Range<u64>> = packs
             .into_iter()
-            .filter(|pack| {
+            .zip(alive)
+            .filter(|(pack, living)| {
                 let len = pack.end - pack.start;
-                let living = alive
-                    .range(pack.start..pack.end)
-                    .map(|(_, len)| len)
-                    .sum::<u64>();
-                living < len - len / 8 || compact && pack.end > end
+                *living < len - len / 8 || compact && pack.end > end
             })
+            .map(|(pack, _)| pack)
             .collect();
-        emptied.sort_by_key(|range| range.start);
         let mut upkeep = self.upkeep.lock().await;
         // A merge that is under way has older inputs.
         upkeep.merge = None;
@@ -110,19 +108,21 @@ impl<V: Volume> Inner<V> {
     }
 }
 
-/// Bytes of living values by the 64 KiB of the file that they begin in.
-async fn alive<V: Volume>(store: &Store<V>) -> Result<BTreeMap<u64, u64>> {
-    let mut alive = BTreeMap::new();
-    let mut scan = Scan::new(
-        store.view(),
-        Bytes::new(),
-        Bytes::from_static(&[0xff; super::MAX_KEY + 2]),
-        Direction::Forward,
-    );
+/// Bytes of living values in each of `packs`, which are sorted.
+async fn alive<V: Volume>(store: &Store<V>, packs: &[Range<u64>]) -> Result<Vec<u64>> {
+    let mut alive = vec![0u64; packs.len()];
+    let all = Bytes::from_static(&[0xff; super::MAX_KEY + 2]);
+    let mut scan = Scan::new(store.view(), Bytes::new(), all, Direction::Forward);
     let mut count = 0u32;
     while let Some((_, value)) = scan.next_value().await? {
         if let Value::External(at) = value {
-            *alive.entry(at.offset).or_insert(0) += u64::from(at.len);
+            let behind = packs.partition_point(|pack| pack.start <= at.offset);
+            let index = behind
+                .checked_sub(1)
+                .filter(|index| packs.get(*index).is_some_and(|pack| at.offset < pack.end));
+            if let Some(living) = index.and_then(|index| alive.get_mut(index)) {
+                *living += u64::from(at.len);
+            }
         }
         count = count.wrapping_add(1);
         if count.is_multiple_of(1024) {
