@@ -222,6 +222,29 @@ fn a_body_that_is_not_what_its_name_says_is_refused_and_not_kept() {
 }
 
 #[test]
+fn a_blob_without_a_name_gets_its_own() {
+    let (directory, _kept) = directory(options().max_blob(5 << 20));
+    for server in [directory, engine(options().max_blob(5 << 20))] {
+        let client = Client::new(&server);
+        for (body, expected) in [
+            (Pieces::new(0, 1), Pointer::of(b"")),
+            (
+                Pieces::new(3, 1 << 20).of_unknown_length(),
+                Pointer::of(&vec![9; 3 << 20]),
+            ),
+        ] {
+            let answer = client.ask(Method::Post, "/v1/blobs", body);
+            assert_eq!(answer.status, 201);
+            assert_eq!(answer.json(), json!({ "pointer": expected.to_string() }));
+            assert_eq!(client.get(&blob(&expected)).status, 200);
+        }
+        let large = Pieces::new(6, 1 << 20).of_unknown_length();
+        let answer = client.ask(Method::Post, "/v1/blobs", large);
+        assert_eq!(answer.failure(), (413, "InvalidInput".into()));
+    }
+}
+
+#[test]
 fn what_is_no_pointer_is_invalid_input() {
     let server = engine(options());
     let client = Client::new(&server);

@@ -11,7 +11,7 @@ mod url;
 use super::{
     BlobStore, Capabilities, ChunkList, Listed, Pointer, RootStore, Stat, roots,
     split::{self, Read},
-    store::{cut_range, not_found},
+    store::{cut_range, no_chunks, not_found},
 };
 use crate::{
     Error, Kind, Result, chunk,
@@ -51,6 +51,7 @@ pub struct HttpBlobs<H> {
     base: String,
     authorization: Option<String>,
     limit: usize,
+    chunks: bool,
 }
 
 impl<H> fmt::Debug for HttpBlobs<H> {
@@ -73,6 +74,7 @@ impl<H: Http> HttpBlobs<H> {
             base: url::base(base)?,
             authorization: None,
             limit: 1 << 30,
+            chunks: true,
         })
     }
 
@@ -97,22 +99,36 @@ impl<H: Http> HttpBlobs<H> {
         self
     }
 
+    /// The same remote, which keeps blobs whole: a server over one file per blob, say. Large blobs are then sent in one
+    /// request; to such a remote, chunks are `NotImplemented`.
+    pub fn without_chunks(mut self) -> Self {
+        self.chunks = false;
+        self
+    }
+
     /// Where it is.
     pub fn base(&self) -> &str {
         &self.base
+    }
+
+    fn has_chunks_at_all(&self) -> Result<()> {
+        match self.chunks {
+            true => Ok(()),
+            false => Err(no_chunks()),
+        }
     }
 }
 
 impl<H: Http> BlobStore for HttpBlobs<H> {
     fn capabilities(&self) -> Capabilities {
         Capabilities {
-            chunks: true,
+            chunks: self.chunks,
             ..Capabilities::new()
         }
     }
 
     async fn put(&self, bytes: Bytes) -> Result<Pointer> {
-        if bytes.len() > chunk::MAX {
+        if bytes.len() > chunk::MAX && self.chunks {
             return self.put_stream(bytes).await;
         }
         self.upload_whole(bytes).await
@@ -123,6 +139,9 @@ impl<H: Http> BlobStore for HttpBlobs<H> {
     /// # Errors
     /// `Transient` besides the usual ones, when the remote lost a chunk meanwhile: stream it again.
     async fn put_stream<B: Body>(&self, body: B) -> Result<Pointer> {
+        if !self.chunks {
+            return self.upload_unnamed(body).await;
+        }
         let mut split = match split::read(body).await? {
             Read::Small(bytes) => return self.upload_whole(bytes).await,
             Read::Large(split) => split,
@@ -241,6 +260,9 @@ impl<H: Http> BlobStore for HttpBlobs<H> {
     }
 
     async fn chunks(&self, pointer: &Pointer) -> Result<Option<ChunkList>> {
+        if !self.chunks {
+            return Ok(None);
+        }
         let path = chunks_path(pointer);
         let Some(response) = self.ask(Method::Get, &path, None, &[200]).await? else {
             return Ok(None);
@@ -251,10 +273,12 @@ impl<H: Http> BlobStore for HttpBlobs<H> {
     }
 
     async fn has_chunks(&self, chunks: &[Pointer]) -> Result<Vec<bool>> {
+        self.has_chunks_at_all()?;
         self.ask_many("/v1/chunks/has", chunks).await
     }
 
     async fn put_chunk(&self, bytes: Bytes) -> Result<Pointer> {
+        self.has_chunks_at_all()?;
         chunk::check_len(bytes.len())?;
         let chunk = Pointer::of(&bytes);
         self.upload_chunk(chunk, bytes).await?;
@@ -262,12 +286,14 @@ impl<H: Http> BlobStore for HttpBlobs<H> {
     }
 
     async fn get_chunk(&self, chunk: &Pointer) -> Result<Bytes> {
+        self.has_chunks_at_all()?;
         self.small(&chunk_path(chunk), chunk, chunk::MAX_CHUNK as usize)
             .await?
             .ok_or_else(|| super::store::no_chunk(chunk))
     }
 
     async fn put_list(&self, pointer: &Pointer, list: ChunkList) -> Result<()> {
+        self.has_chunks_at_all()?;
         list.check()?;
         self.upload(&chunks_path(pointer), LIST_TYPE, list.encode().into())
             .await

@@ -81,7 +81,7 @@ pub trait BlobStore {
     }
 }
 
-fn no_chunks() -> Error {
+pub(crate) fn no_chunks() -> Error {
     Error::new(
         Kind::NotImplemented,
         "this store keeps blobs whole; put them without chunks",

@@ -136,6 +136,21 @@ pub(super) async fn put<S: Served>(
     Ok(response)
 }
 
+/// A blob whose pointer the client knows only at its end.
+pub(super) async fn post<S: Served>(State(shared): App<S>, request: Request) -> Answer {
+    let (head, body) = request.into_parts();
+    let limit = shared.max_blob;
+    upload::check_length(&head.headers, limit)?;
+    let (upload, over) = Upload::unnamed(body, limit, shared.idle);
+    let pointer = shared
+        .workers
+        .run(move |store| async move { store.blobs().put_stream(upload).await })
+        .await
+        .map_err(|error| over.explain(error, limit))?;
+    let body = json!({ "pointer": pointer.to_string() });
+    Ok(reply::json(StatusCode::CREATED, &body))
+}
+
 pub(super) async fn delete<S: Served>(State(shared): App<S>, Path(hex): Path<String>) -> Answer {
     let pointer = pointer(&hex)?;
     let was_there = shared

@@ -62,7 +62,7 @@ pub(super) fn router<S: Served>(workers: Workers<S>, options: &ServerOptions) ->
         idle: options.idle,
     });
     let mut routes = Router::new()
-        .route("/v1/blobs", get(blobs::list::<S>))
+        .route("/v1/blobs", get(blobs::list::<S>).post(blobs::post::<S>))
         .route("/v1/blobs/has", post(blobs::has::<S>))
         .route(
             "/v1/blobs/{hex}",

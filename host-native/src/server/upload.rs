@@ -65,13 +65,12 @@ pub(super) fn check_length(headers: &HeaderMap, limit: u64) -> Result<Option<u64
     }
 }
 
-/// A blob on its way in: its end comes only if it is what its pointer says, so a store that
+/// A blob on its way in: its end comes only if it is what its pointer says (where it has one yet), so a store that
 /// takes it never keeps anything else.
 pub(super) struct Upload {
     body: Body,
     idle: Duration,
-    pointer: Pointer,
-    hasher: Hasher,
+    named: Option<(Pointer, Hasher)>,
     room: u64,
     over: Over,
 }
@@ -95,12 +94,17 @@ impl Over {
 
 impl Upload {
     pub(super) fn new(body: Body, pointer: Pointer, limit: u64, idle: Duration) -> (Self, Over) {
+        let (mut upload, over) = Self::unnamed(body, limit, idle);
+        upload.named = Some((pointer, Hasher::new()));
+        (upload, over)
+    }
+
+    pub(super) fn unnamed(body: Body, limit: u64, idle: Duration) -> (Self, Over) {
         let over = Over::default();
         let upload = Upload {
             body,
             idle,
-            pointer,
-            hasher: Hasher::new(),
+            named: None,
             room: limit,
             over: over.clone(),
         };
@@ -124,11 +128,15 @@ impl port::Body for Upload {
                         return Err(Error::new(Kind::InvalidInput, message));
                     }
                 }
-                self.hasher.update(&piece);
+                if let Some((_, hasher)) = &mut self.named {
+                    hasher.update(&piece);
+                }
                 Ok(Some(piece))
             }
             None => {
-                check_hash(self.hasher.clone().finish(), &self.pointer)?;
+                if let Some((pointer, hasher)) = &self.named {
+                    check_hash(hasher.clone().finish(), pointer)?;
+                }
                 Ok(None)
             }
         }

@@ -140,6 +140,13 @@ impl FakeRemote {
         let query = Query::parse(query);
         match (method, &parts[..]) {
             (Method::Get, ["v1", "blobs"]) => self.list(&query).await,
+            (Method::Post, ["v1", "blobs"]) => {
+                let pointer = self.blobs.put(body).await?;
+                Ok(Response {
+                    status: 201,
+                    ..json_answer(json!({ "pointer": pointer }))
+                })
+            }
             (Method::Post, ["v1", "blobs", "has"]) => {
                 let has = self.blobs.has(&asked(&body)?).await?;
                 Ok(json_answer(json!({ "has": has })))

@@ -1,7 +1,7 @@
 //! The requests that [`HttpBlobs`] is made of, and the JSON in them.
 
 use super::{
-    super::{BlobStore, Chunk, ChunkList, Pointer, check_root_name, store::not_found},
+    super::{BlobStore, Chunk, ChunkList, Hasher, Pointer, check_root_name, store::not_found},
     HttpBlobs, JSON, MANY,
     answer::{self, Checked, corrupt},
     url,
@@ -183,6 +183,30 @@ impl<H: Http> HttpBlobs<H> {
         Ok(pointer)
     }
 
+    /// Sends a blob whose pointer is known only at its end, and checks that the remote found the same one.
+    pub(super) async fn upload_unnamed<B: Body>(&self, body: B) -> Result<Pointer> {
+        let path = "/v1/blobs";
+        let mut hasher = Hasher::new();
+        let header = Some(("content-type", BYTES_TYPE.to_string()));
+        let body = Hashed {
+            body,
+            hasher: &mut hasher,
+        };
+        let response = self.send(Method::Post, path, header, body).await?;
+        let response = self
+            .expect(response, &[200, 201], Method::Post, path)
+            .await?;
+        let answer: Result<Root> = answer::json(response, JSON).await;
+        let found = answer.map(|answer| answer.pointer);
+        let pointer = hasher.finish();
+        match found {
+            Ok(found) if found == pointer => Ok(pointer),
+            Ok(found) => Err(corrupt(&alloc::format!("{found} for what is {pointer}"))),
+            Err(error) => Err(error),
+        }
+        .map_err(|error| error.context(self.what(Method::Post, path)))
+    }
+
     pub(super) async fn upload_missing(&self, group: Vec<(Chunk, Bytes)>) -> Result<()> {
         let chunks: Vec<Pointer> = group.iter().map(|(chunk, _)| chunk.pointer).collect();
         let has = self.has_chunks(&chunks).await?;
@@ -206,6 +230,26 @@ impl<H: Http> HttpBlobs<H> {
             Kind::InvalidInput,
             alloc::format!("{} is no remote of Littoral's", self.base),
         )
+    }
+}
+
+/// A body that is hashed on its way.
+struct Hashed<'a, B> {
+    body: B,
+    hasher: &'a mut Hasher,
+}
+
+impl<B: Body> Body for Hashed<'_, B> {
+    fn len(&self) -> Option<u64> {
+        self.body.len()
+    }
+
+    async fn next(&mut self) -> Result<Option<Bytes>> {
+        let piece = self.body.next().await?;
+        if let Some(piece) = &piece {
+            self.hasher.update(piece);
+        }
+        Ok(piece)
     }
 }
 

@@ -8,7 +8,7 @@ use crate::blob::{
     copy, open,
 };
 use crate::port::{Request, Response};
-use alloc::{boxed::Box, collections::VecDeque, vec};
+use alloc::{boxed::Box, collections::VecDeque, sync::Arc, vec};
 use core::time::Duration;
 use futures::executor::block_on;
 
@@ -22,6 +22,42 @@ fn remote() -> (FakeRemote, HttpBlobs<FakeRemote>) {
 fn a_remote_conforms() {
     block_on(conformance::all(async || remote().1)).unwrap();
     block_on(conformance::roots(async || remote().1)).unwrap();
+}
+
+#[test]
+fn a_remote_without_chunks_conforms() {
+    block_on(conformance::all(async || remote().1.without_chunks())).unwrap();
+}
+
+#[test]
+fn a_stream_to_a_remote_without_chunks_is_one_request_and_its_answer_is_checked() {
+    block_on(async {
+        let (fake, client) = remote();
+        let client = client.without_chunks();
+        let blob = noise(7, 3_000_000);
+        let put = client.put_stream(blob.clone()).await.unwrap();
+        assert_eq!(put, Pointer::of(&blob));
+        let requests = fake.requests.lock().clone();
+        assert_eq!(requests, [("POST /v1/blobs".into(), blob.len())]);
+        for (lie, kind) in [
+            (answer(201, &[], "{\"pointer\":\"00\"}"), Kind::Corrupt),
+            (
+                answer(
+                    201,
+                    &[],
+                    alloc::format!("{{\"pointer\":\"{}\"}}", Pointer::NULL),
+                ),
+                Kind::Corrupt,
+            ),
+            (answer(200, &[], "<html>"), Kind::Corrupt),
+            (answer(507, &[], ""), Kind::Quota),
+        ] {
+            let lie = Arc::new(crate::sync::Mutex::new(Some(lie)));
+            fake.lie(move |_, truth| lie.lock().take().unwrap_or(truth));
+            let error = client.put_stream(blob.clone()).await.unwrap_err();
+            assert_eq!(error.kind(), kind, "{error:?}");
+        }
+    });
 }
 
 #[test]
