@@ -73,6 +73,11 @@ pub const ALL: &[Metric] = &[
         Unit::MegabytesPerSecond,
     ),
     metric("disk", "Bytes on disk per byte of those blobs", Unit::Share),
+    metric(
+        "length",
+        "Length of its files per byte of those blobs",
+        Unit::Share,
+    ),
     metric("get-4k-1", "Random get of 4 KiB, 1 reader", Unit::PerSecond),
     metric(
         "get-4k-4",

@@ -37,8 +37,10 @@ pub fn run(runner: &mut Runner) -> Result<()> {
         opened.store.settle()?;
         runner.quiet()?;
         if contender.leaves_out("disk").is_none() {
-            let ratio = bytes_on_disk(opened.dir.path())? as f64 / data.value_bytes() as f64;
-            runner.record("disk", contender, ratio);
+            let taken = Taken::by(opened.dir.path())?;
+            let stored = data.value_bytes() as f64;
+            runner.record("disk", contender, taken.on_disk as f64 / stored);
+            runner.record("length", contender, taken.length as f64 / stored);
         }
         // Once through everything: what may be kept in memory is there before the clock runs.
         read::scan(&*opened.store, Table::Blobs, &data)?;
@@ -87,16 +89,30 @@ impl Loaded {
     }
 }
 
-/// Bytes that the file system gave to everything in `dir`: not what files say they are long.
-pub fn bytes_on_disk(dir: &Path) -> Result<u64> {
-    let mut bytes = 0;
-    for entry in fs::read_dir(dir)? {
-        let path = entry?.path();
-        let metadata = fs::symlink_metadata(&path)?;
-        bytes += metadata.blocks() * 512;
-        if metadata.is_dir() {
-            bytes += bytes_on_disk(&path)?;
+/// What everything in a directory takes.
+#[derive(Default)]
+pub struct Taken {
+    /// Bytes that the file system gave to it.
+    pub on_disk: u64,
+    /// Bytes that a copy would have: holes in files count.
+    pub length: u64,
+}
+
+impl Taken {
+    pub fn by(dir: &Path) -> Result<Self> {
+        let mut taken = Taken::default();
+        for entry in fs::read_dir(dir)? {
+            let path = entry?.path();
+            let metadata = fs::symlink_metadata(&path)?;
+            taken.on_disk += metadata.blocks() * 512;
+            if metadata.is_dir() {
+                let below = Taken::by(&path)?;
+                taken.on_disk += below.on_disk;
+                taken.length += below.length;
+            } else {
+                taken.length += metadata.len();
+            }
         }
+        Ok(taken)
     }
-    Ok(bytes)
 }

@@ -1,6 +1,6 @@
 //! Small ordered entries: 16-byte keys, 100-byte values.
 
-use super::{load::bytes_on_disk, read};
+use super::{load::Taken, read};
 use crate::{
     data::DataSet,
     native::{contender::Table, runner::Runner},
@@ -28,7 +28,7 @@ pub fn run(runner: &mut Runner) -> Result<()> {
             runner.quiet()?;
             if contender.leaves_out("disk").is_none() {
                 let stored = data.value_bytes() as f64 + 16.0 * count;
-                let on_disk = bytes_on_disk(opened.dir.path())? as f64;
+                let on_disk = Taken::by(opened.dir.path())?.on_disk as f64;
                 runner.record("small-disk", contender, on_disk / stored);
             }
 
