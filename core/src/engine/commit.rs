@@ -85,12 +85,10 @@ pub(crate) async fn commit<V: Volume>(
         return Err(only_pairs());
     }
     let inner = &*store.0;
-    let log_size = inner.state.lock().superblock.log_size;
-    let prepared = batch.prepare(log_size)?;
+    let prepared = batch.prepare(inner.options.log_size)?;
     let encoded: Option<Bytes> = (prepared.run_len == 0).then(|| prepared.encode(0).into());
+    let mut room = None;
     loop {
-        // While listening: room that is made from here on is not missed.
-        let room = inner.room.listen();
         match inner.hand_over(&prepared, encoded.clone(), durability)? {
             HandOver::Done(commit) => {
                 let receipt = Receipt {
@@ -104,7 +102,11 @@ pub(crate) async fn commit<V: Volume>(
             HandOver::NeedsPack(len) => inner.open_pack(len).await?,
             HandOver::Full => {
                 inner.work.notify(usize::MAX);
-                room.await;
+                match room.take() {
+                    Some(listener) => listener.await,
+                    // Once more while listening: room that is made meanwhile is not missed.
+                    None => room = Some(inner.room.listen()),
+                }
             }
         }
     }

@@ -307,7 +307,12 @@ async fn recover<V: Volume>(
     };
     let inner = Inner {
         disk,
-        options,
+        // What the store was made with counts.
+        options: Options {
+            log_size: superblock.log_size,
+            alignment: superblock.alignment,
+            ..options
+        },
         state: Mutex::new(State::new(current, superblock)),
         unwritten: Unwritten::default(),
         salvaged: replayed.damage,

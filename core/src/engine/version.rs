@@ -99,6 +99,9 @@ pub(crate) struct Unwritten {
 impl Unwritten {
     /// Adds the values of a run that begins at `base`. Called before anyone can look for them.
     pub(crate) fn add(&self, mut base: u64, run: &[Bytes]) {
+        if run.is_empty() {
+            return;
+        }
         let mut values = self.values.lock();
         for value in run {
             values.insert(base, value.clone());
