@@ -1,7 +1,9 @@
 //! Blobs in the engine: small ones whole, large ones as chunks under a list.
 
 mod heal;
+mod known;
 mod lists;
+mod loose;
 mod references;
 mod stage;
 mod sweep;
@@ -16,13 +18,14 @@ use super::{
     store::{cut_range, no_chunk, not_found, reserve},
 };
 use crate::{
-    Error, Kind, Result, chunk,
+    Kind, Result, chunk,
     engine::{Batch, Direction, Durability, KeyRange, Store, View},
     port::{Body, Volume},
 };
 use alloc::{sync::Arc, vec::Vec};
 use bytes::Bytes;
 use core::ops::Range;
+use known::Known;
 use stage::Form;
 
 /// The blobs of an open [`Store`].
@@ -31,14 +34,14 @@ use stage::Form;
 /// streams of its own clones, and takes those of others for leftovers (they then fail with `Conflict`).
 pub struct EngineBlobs<V> {
     store: Store<V>,
-    live: lists::Live,
+    known: Arc<Known>,
 }
 
 impl<V> Clone for EngineBlobs<V> {
     fn clone(&self) -> Self {
         EngineBlobs {
             store: self.store.clone(),
-            live: self.live.clone(),
+            known: self.known.clone(),
         }
     }
 }
@@ -48,7 +51,7 @@ impl<V: Volume> EngineBlobs<V> {
     pub fn new(store: Store<V>) -> Self {
         EngineBlobs {
             store,
-            live: Arc::default(),
+            known: Arc::default(),
         }
     }
 
@@ -92,6 +95,17 @@ impl<V: Volume> EngineBlobs<V> {
         Ok(there)
     }
 
+    /// Commits; `false` for a conflict, after which the caller looks again.
+    async fn try_commit(&self, batch: Batch, durability: Durability) -> Result<bool> {
+        #[cfg(test)]
+        tests::pause().await;
+        match self.store.commit(batch, durability).await {
+            Ok(_) => Ok(true),
+            Err(error) if error.kind() == Kind::Conflict => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
     /// Returns once everything that is visible now is durable.
     async fn settle(&self) -> Result<()> {
         let commit = self.store.view().commit();
@@ -124,13 +138,27 @@ impl<V: Volume> EngineBlobs<V> {
             let Some((start, chunk)) = chunks.next().await? else {
                 return Err(space::unreadable("a list that ends too early"));
             };
-            let bytes = chunk_bytes(view, &chunk).await?;
+            let bytes = self.chunk_bytes(view, &chunk).await?;
             let from = (at - start) as usize;
             let to = (range.end - start).min(u64::from(chunk.len)) as usize;
             all.extend_from_slice(bytes.get(from..to).unwrap_or_default());
             at = start + to as u64;
         }
         Ok(all.into())
+    }
+
+    async fn chunk_bytes(&self, view: &View<V>, chunk: &Chunk) -> Result<Bytes> {
+        let read = view.get(CHUNKS, chunk.pointer.as_bytes()).await;
+        let read = self.known.note(CHUNKS, &chunk.pointer, read)?;
+        // A list that is visible names only chunks that are there.
+        let bytes = read.ok_or_else(|| no_chunk(&chunk.pointer).with_kind(Kind::Corrupt))?;
+        chunk.check_bytes(&bytes)?;
+        Ok(bytes)
+    }
+
+    async fn whole(&self, view: &View<V>, pointer: &Pointer) -> Result<Option<Bytes>> {
+        let read = view.get(WHOLE, pointer.as_bytes()).await;
+        self.known.note(WHOLE, pointer, read)
     }
 }
 
@@ -163,7 +191,7 @@ impl<V: Volume> BlobStore for EngineBlobs<V> {
 
     async fn get(&self, pointer: &Pointer) -> Result<Bytes> {
         let view = self.store.view();
-        if let Some(bytes) = view.get(WHOLE, pointer.as_bytes()).await? {
+        if let Some(bytes) = self.whole(&view, pointer).await? {
             return Ok(bytes);
         }
         match header(&view, pointer).await? {
@@ -174,7 +202,7 @@ impl<V: Volume> BlobStore for EngineBlobs<V> {
 
     async fn get_range(&self, pointer: &Pointer, range: Range<u64>) -> Result<Bytes> {
         let view = self.store.view();
-        if let Some(bytes) = view.get(WHOLE, pointer.as_bytes()).await? {
+        if let Some(bytes) = self.whole(&view, pointer).await? {
             let range = cut_range(range, bytes.len() as u64)?;
             return Ok(bytes.slice(range.start as usize..range.end as usize));
         }
@@ -216,14 +244,12 @@ impl<V: Volume> BlobStore for EngineBlobs<V> {
                 return Ok(false);
             }
             drop(view);
-            match self.store.commit(batch, Durability::Strict).await {
-                Err(error) if error.kind() == Kind::Conflict => {}
-                Err(error) => return Err(error),
-                Ok(_) => break,
+            if self.try_commit(batch, Durability::Strict).await? {
+                // The blob is gone; what cannot be freed now, a later call frees.
+                let _ = self.release().await;
+                return Ok(true);
             }
         }
-        self.release().await?;
-        Ok(true)
     }
 
     async fn list(&self, after: Option<Pointer>, limit: usize) -> Result<Vec<Listed>> {
@@ -280,7 +306,9 @@ impl<V: Volume> BlobStore for EngineBlobs<V> {
         let view = self.store.view();
         let mut has = Vec::with_capacity(chunks.len());
         for chunk in chunks {
-            has.push(self.has_chunk(&view, chunk).await?);
+            // One that is damaged is welcome again.
+            let whole = !self.known.is_damaged(CHUNKS, chunk);
+            has.push(whole && view.len(CHUNKS, chunk.as_bytes()).await?.is_some());
         }
         Ok(has)
     }
@@ -288,15 +316,18 @@ impl<V: Volume> BlobStore for EngineBlobs<V> {
     async fn put_chunk(&self, bytes: Bytes) -> Result<Pointer> {
         let len = chunk::check_len(bytes.len())?;
         let pointer = Pointer::of(&bytes);
+        if self.known.is_damaged(CHUNKS, &pointer) {
+            self.heal_chunk(bytes.clone()).await?;
+        }
         self.add_loose((Chunk { pointer, len }, Some(bytes)))
             .await?;
         Ok(pointer)
     }
 
     async fn get_chunk(&self, chunk: &Pointer) -> Result<Bytes> {
-        self.store
-            .get(CHUNKS, chunk.as_bytes())
-            .await?
+        let read = self.store.get(CHUNKS, chunk.as_bytes()).await;
+        self.known
+            .note(CHUNKS, chunk, read)?
             .ok_or_else(|| no_chunk(chunk))
     }
 
@@ -314,18 +345,5 @@ async fn header<V: Volume>(view: &View<V>, pointer: &Pointer) -> Result<Option<H
     match view.get(LISTED, pointer.as_bytes()).await? {
         Some(value) => Header::decode(&value).map(Some),
         None => Ok(None),
-    }
-}
-
-async fn chunk_bytes<V: Volume>(view: &View<V>, chunk: &Chunk) -> Result<Bytes> {
-    match view.get(CHUNKS, chunk.pointer.as_bytes()).await? {
-        Some(bytes) if bytes.len() == chunk.len as usize => Ok(bytes),
-        Some(_) => Err(space::unreadable(
-            "a chunk of another length than its list says",
-        )),
-        None => Err(Error::new(
-            Kind::Corrupt,
-            alloc::format!("chunk {} is missing though a list names it", chunk.pointer),
-        )),
     }
 }

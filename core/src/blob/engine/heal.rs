@@ -8,7 +8,7 @@ use super::{
     EngineBlobs, references,
 };
 use crate::{
-    Kind, Result,
+    Result,
     engine::{Batch, Durability},
     port::Volume,
 };
@@ -31,10 +31,9 @@ impl<V: Volume> EngineBlobs<V> {
             let mut batch = Batch::new();
             batch.require_unchanged(REFERENCES, key.clone(), &view);
             batch.put(CHUNKS, key.clone(), bytes.clone());
-            match self.store.commit(batch, Durability::Local).await {
-                Err(error) if error.kind() == Kind::Conflict => {}
-                Err(error) => return Err(error),
-                Ok(_) => return Ok(true),
+            if self.try_commit(batch, Durability::Local).await? {
+                self.known.mended(CHUNKS, &chunk);
+                return Ok(true);
             }
         }
     }

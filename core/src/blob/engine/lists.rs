@@ -6,44 +6,41 @@ use super::{
         space::{self, ABANDONED, Header, NEXT_LIST, PARTS, STAGED, WRITING},
     },
     EngineBlobs,
+    known::Known,
     references::{self, Named},
 };
 use crate::{
     Error, Kind, Result,
     engine::{Batch, Direction, Durability, KeyRange, Scan, View},
     port::Volume,
-    sync::Mutex,
 };
-use alloc::{collections::BTreeSet, sync::Arc, vec::Vec};
-
-/// The numbers of the lists that somebody is writing now.
-pub(super) type Live = Arc<Mutex<BTreeSet<u64>>>;
+use alloc::{sync::Arc, vec::Vec};
 
 /// A list that is being written. Once it is dropped, a sweep may take away what it wrote.
 #[derive(Debug)]
 pub(super) struct Writing {
     pub id: u64,
-    live: Live,
+    known: Arc<Known>,
 }
 
 impl Writing {
     /// Takes the first number from `next` on that nobody else is about to take.
-    fn next(live: &Live, next: u64) -> Self {
-        let mut taken = live.lock();
+    fn next(known: &Arc<Known>, next: u64) -> Self {
+        let mut taken = known.live.lock();
         let mut id = next;
         while !taken.insert(id) {
             id += 1;
         }
         Writing {
             id,
-            live: live.clone(),
+            known: known.clone(),
         }
     }
 }
 
 impl Drop for Writing {
     fn drop(&mut self) {
-        self.live.lock().remove(&self.id);
+        self.known.live.lock().remove(&self.id);
     }
 }
 
@@ -57,16 +54,14 @@ impl<V: Volume> EngineBlobs<V> {
                 None => 0,
             };
             // Live before it is in the store: a sweep never sees a list that nobody seems to write.
-            let writing = Writing::next(&self.live, next);
+            let writing = Writing::next(&self.known, next);
             let id = writing.id;
             let mut batch = Batch::new();
             batch.require_unchanged(STAGED, NEXT_LIST, &view);
             batch.put(STAGED, NEXT_LIST, (id + 1).to_le_bytes().to_vec());
             batch.put(STAGED, writing_key(id), &[][..]);
-            match self.store.commit(batch, Durability::Local).await {
-                Ok(_) => return Ok(writing),
-                Err(error) if error.kind() == Kind::Conflict => {}
-                Err(error) => return Err(error),
+            if self.try_commit(batch, Durability::Local).await? {
+                return Ok(writing);
             }
         }
     }
@@ -83,17 +78,16 @@ impl<V: Volume> EngineBlobs<V> {
             let view = self.store.view();
             let mut batch = Batch::new();
             require_writing(&mut batch, &view, writing.id).await?;
-            references::add(&mut batch, &view, chunks).await?;
+            references::add(&mut batch, &view, &self.known, chunks).await?;
             batch.put(PARTS, space::part_key(writing.id, offset), rows.clone());
-            match self.store.commit(batch, Durability::Local).await {
-                Ok(_) => return Ok(()),
-                Err(error) if error.kind() == Kind::Conflict => {}
-                Err(error) => return Err(error),
+            if self.try_commit(batch, Durability::Local).await? {
+                references::added(&self.known, chunks);
+                return Ok(());
             }
         }
     }
 
-    /// Gives a list up that no blob has got.
+    /// Gives a list up that is still being written. Does nothing to one that a blob has got.
     pub(super) async fn abandon_list(&self, id: u64) -> Result<()> {
         loop {
             let view = self.store.view();
@@ -104,10 +98,8 @@ impl<V: Volume> EngineBlobs<V> {
             batch.require_unchanged(STAGED, writing_key(id), &view);
             batch.delete(STAGED, writing_key(id));
             batch.put(STAGED, abandoned_key(id), &[][..]);
-            match self.store.commit(batch, Durability::Local).await {
-                Ok(_) => return Ok(()),
-                Err(error) if error.kind() == Kind::Conflict => {}
-                Err(error) => return Err(error),
+            if self.try_commit(batch, Durability::Local).await? {
+                return Ok(());
             }
         }
     }
@@ -116,6 +108,10 @@ impl<V: Volume> EngineBlobs<V> {
     pub(super) async fn take_apart(&self, id: u64) -> Result<()> {
         loop {
             let view = self.store.view();
+            if view.len(STAGED, &abandoned_key(id)).await?.is_none() {
+                // Somebody else did it; or a blob has the list, and it is nobody's to take apart.
+                return Ok(());
+            }
             let mut batch = Batch::new();
             let mut chunks = Vec::new();
             let mut parts = scan_parts(&view, id, 0);
@@ -133,18 +129,15 @@ impl<V: Volume> EngineBlobs<V> {
             if last {
                 batch.delete(STAGED, abandoned_key(id));
             }
-            match self.store.commit(batch, Durability::Local).await {
-                Ok(_) if last => return Ok(()),
-                Ok(_) => {}
-                Err(error) if error.kind() == Kind::Conflict => {}
-                Err(error) => return Err(error),
+            if self.try_commit(batch, Durability::Local).await? && last {
+                return Ok(());
             }
         }
     }
 }
 
-/// Chunks that are let go in one commit.
-pub(super) const SLICE: usize = 512;
+/// Chunks that are named, or let go, in one commit: a batch that also a store with a small log takes.
+pub(super) const SLICE: usize = 128;
 
 /// Adds the condition that list `id` is still being written.
 ///

@@ -3,10 +3,13 @@
 //! Whoever changes a count requires that it has not changed since it was read, so of a writer
 //! that found a chunk there and a deleter that found it unnamed only one commits.
 
-use super::super::{
-    Chunk, Pointer,
-    space::{self, CHUNKS, REFERENCES},
-    store::no_chunk,
+use super::{
+    super::{
+        Chunk, Pointer,
+        space::{self, CHUNKS, REFERENCES},
+        store::no_chunk,
+    },
+    known::Known,
 };
 use crate::{
     Error, Kind, Result,
@@ -26,6 +29,7 @@ pub(super) type Named = (Chunk, Option<Bytes>);
 pub(super) async fn add<V: Volume>(
     batch: &mut Batch,
     view: &View<V>,
+    known: &Known,
     chunks: &[Named],
 ) -> Result<()> {
     let mut times: BTreeMap<Pointer, (u64, u32, Option<&Bytes>)> = BTreeMap::new();
@@ -43,6 +47,9 @@ pub(super) async fn add<V: Volume>(
             _ => view.len(CHUNKS, &key).await?,
         };
         match (there, bytes) {
+            (Some(_), Some(bytes)) if known.is_damaged(CHUNKS, &pointer) => {
+                batch.put(CHUNKS, key.clone(), bytes.clone());
+            }
             (Some(there), _) if there == u64::from(len) => {}
             (Some(there), _) => {
                 return Err(Error::new(
@@ -56,6 +63,15 @@ pub(super) async fn add<V: Volume>(
         set(batch, view, key, count.saturating_add(more));
     }
     Ok(())
+}
+
+/// What [`add`] added is committed.
+pub(super) fn added(known: &Known, chunks: &[Named]) {
+    for (chunk, bytes) in chunks {
+        if bytes.is_some() {
+            known.mended(CHUNKS, &chunk.pointer);
+        }
+    }
 }
 
 /// Adds what names each of `chunks` once less, and removes those that nothing names then.

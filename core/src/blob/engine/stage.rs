@@ -12,7 +12,7 @@ use super::{
     references::Named,
 };
 use crate::{
-    Kind, Result,
+    Result,
     engine::{Batch, Durability},
     port::{Body, Volume},
 };
@@ -77,7 +77,9 @@ impl<V: Volume> EngineBlobs<V> {
         let key = space::key(&staged.pointer);
         // What is there already stays as it is, as long as nobody removes it before the commit.
         for space in [WHOLE, LISTED] {
-            if view.len(space, &key).await?.is_some() {
+            if view.len(space, &key).await?.is_some()
+                && !self.known.is_damaged(space, &staged.pointer)
+            {
                 batch.require_unchanged(space, key, &view);
                 return Ok(());
             }
@@ -93,7 +95,10 @@ impl<V: Volume> EngineBlobs<V> {
                     chunks: staged.chunks,
                 };
                 batch.require_unchanged(LISTED, key.clone(), &view);
-                batch.put(LISTED, key, header.encode());
+                batch.put(LISTED, key.clone(), header.encode());
+                if self.known.is_damaged(WHOLE, &staged.pointer) {
+                    batch.delete(WHOLE, key);
+                }
             }
         }
         Ok(())
@@ -186,10 +191,8 @@ impl<V: Volume> EngineBlobs<V> {
             if batch.is_empty() {
                 return self.settle().await;
             }
-            match self.store.commit(batch, Durability::Strict).await {
-                Err(error) if error.kind() == Kind::Conflict => {}
-                Err(error) => return Err(error),
-                Ok(_) => return Ok(()),
+            if self.try_commit(batch, Durability::Strict).await? {
+                return Ok(());
             }
         }
     }
@@ -198,21 +201,10 @@ impl<V: Volume> EngineBlobs<V> {
     pub(super) async fn publish_and_release(&self, staged: Staged) -> Result<Pointer> {
         let published = self.publish(&staged).await;
         if let Form::Listed(writing) = &staged.form {
-            // Nothing to do unless the blob was there before, or could not be published.
-            let given_up = self.give_up_unused(writing.id).await;
-            published.and(given_up)?;
-        } else {
-            published?;
+            // Nothing to do unless the blob was there before, or could not be published. Best effort, as above.
+            let _ = self.give_up(writing.id).await;
         }
-        Ok(staged.pointer)
-    }
-
-    async fn give_up_unused(&self, id: u64) -> Result<()> {
-        let view = self.store.view();
-        match view.len(STAGED, &lists::writing_key(id)).await? {
-            Some(_) => self.give_up(id).await,
-            None => Ok(()),
-        }
+        published.map(|()| staged.pointer)
     }
 
     pub(super) async fn give_up(&self, id: u64) -> Result<()> {

@@ -1,12 +1,20 @@
+//! What the public suite cannot see: what is left behind, what happens in between, what is damaged.
+
+mod damaged;
+mod interleaved;
+mod leftovers;
+
 use super::*;
 use crate::{
-    blob::{EngineRoots, RootStore},
-    engine::Options,
+    blob::{EngineRoots, RootStore, conformance::noise, space::REFERENCES},
+    engine::{Options, Space},
     port::{Entropy, MemoryVolume},
 };
+use alloc::collections::BTreeMap;
 use futures::executor::block_on;
+use std::println;
 
-pub(super) struct Seven;
+pub(in crate::blob) struct Seven;
 
 impl Entropy for Seven {
     fn fill(&self, bytes: &mut [u8]) -> Result<()> {
@@ -16,26 +24,95 @@ impl Entropy for Seven {
 }
 
 pub(in crate::blob) async fn blobs() -> EngineBlobs<MemoryVolume> {
-    let store = Store::open(MemoryVolume::new(), &Seven, Options::default()).await;
+    open(MemoryVolume::new()).await
+}
+
+async fn open(volume: MemoryVolume) -> EngineBlobs<MemoryVolume> {
+    let options = Options {
+        log_size: 256 << 10,
+        memory_budget: 1 << 20,
+        ..Options::default()
+    };
+    let store = Store::open(volume, &Seven, options).await;
     EngineBlobs::new(store.unwrap())
 }
 
-/// Bytes that look random, the same for the same seed.
-pub(super) fn noise(seed: u64, len: usize) -> Bytes {
-    let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
-    let mut bytes = Vec::with_capacity(len + 8);
-    while bytes.len() < len {
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-        bytes.extend_from_slice(&state.wrapping_mul(0x2545_f491_4f6c_dd1d).to_le_bytes());
-    }
-    bytes.truncate(len);
-    bytes.into()
+/// Lets every other task of a test run between the reading and the committing of a change.
+pub(super) async fn pause() {
+    crate::port::Clock::sleep(&crate::blob::NoClock, core::time::Duration::ZERO).await;
 }
 
-// Without std a store is confined to one thread.
-#[cfg(feature = "std")]
+/// The keys of a space, and their values.
+async fn all_of(blobs: &EngineBlobs<MemoryVolume>, space: Space) -> BTreeMap<Bytes, Bytes> {
+    let mut all = BTreeMap::new();
+    let view = blobs.store().view();
+    let mut scan = view.scan(space, KeyRange::all(), Direction::Forward);
+    while let Some(entry) = scan.next().await.unwrap() {
+        all.insert(entry.key, scan.value().await.unwrap());
+    }
+    all
+}
+
+/// Checks that everything in the blobs' spaces fits together: each chunk is there, and counted as often as it is named.
+async fn consistent(blobs: &EngineBlobs<MemoryVolume>) {
+    let mut named: BTreeMap<Bytes, u64> = BTreeMap::new();
+    let mut lists: BTreeMap<u64, (u64, u32)> = BTreeMap::new();
+    for (key, value) in all_of(blobs, space::PARTS).await {
+        let (id, at) = (
+            key[..8].try_into().unwrap(),
+            space::part_offset(&key).unwrap(),
+        );
+        let (size, chunks) = lists.entry(u64::from_be_bytes(id)).or_default();
+        for chunk in ChunkList::decode(&value).unwrap().0 {
+            *named.entry(space::key(&chunk.pointer)).or_default() += 1;
+            *size += u64::from(chunk.len);
+            *chunks += 1;
+        }
+        assert!(*size > at);
+    }
+    for (key, header) in all_of(blobs, LISTED).await {
+        let header = Header::decode(&header).unwrap();
+        let list = lists.remove(&header.id);
+        assert_eq!(list, Some((header.size, header.chunks)), "list of {key:?}");
+    }
+    for (key, _) in all_of(blobs, STAGED).await {
+        match key[0] {
+            space::WRITING | space::ABANDONED => {
+                lists.remove(&space::staged_list(&key).unwrap());
+            }
+            space::LOOSE => *named.entry(key.slice(1..)).or_default() += 1,
+            _ => {}
+        }
+    }
+    assert!(lists.is_empty(), "lists that nobody knows of: {lists:?}");
+    let mut counted = BTreeMap::new();
+    for (key, count) in all_of(blobs, REFERENCES).await {
+        counted.insert(key, space::number(&count).unwrap());
+    }
+    assert_eq!(
+        named, counted,
+        "chunks as they are named, and as they are counted"
+    );
+    let chunks = all_of(blobs, CHUNKS).await;
+    assert!(
+        chunks.keys().eq(counted.keys()),
+        "chunks that are there, and counted"
+    );
+    for (key, bytes) in chunks {
+        assert_eq!(space::key(&Pointer::of(&bytes)), key);
+    }
+}
+
+/// Checks that nothing is left but counters.
+async fn empty(blobs: &EngineBlobs<MemoryVolume>) {
+    for space in [WHOLE, LISTED, CHUNKS, REFERENCES, space::PARTS] {
+        let left = all_of(blobs, space).await;
+        assert!(left.is_empty(), "{} left in {space:?}", left.len());
+    }
+    let staged = all_of(blobs, STAGED).await;
+    assert!(staged.keys().all(|key| key[0] == 0), "{staged:?}");
+}
+
 #[test]
 fn every_future_of_a_store_over_a_sendable_volume_is_sendable() {
     fn is_send<T: Send>(_: &T) {}
@@ -62,6 +139,10 @@ fn every_future_of_a_store_over_a_sendable_volume_is_sendable() {
         is_send(&blobs.stage(Bytes::new(), &mut batch));
         is_send(&blobs.remove_in(&mut batch, &pointer, &view));
         is_send(&blobs.sweep());
+        is_send(&blobs.heal_chunk(Bytes::new()));
+        is_send(&crate::blob::copy(&blobs, &blobs, &pointer));
+        is_send(&crate::blob::open(&blobs, pointer));
+        is_send(&crate::blob::list_all(&blobs).next());
         is_send(&roots.move_root("a", None, None));
         is_send(&roots.move_in(&mut batch, &view, "a", None, None));
         is_send(&roots.roots(None, 1));
@@ -69,34 +150,71 @@ fn every_future_of_a_store_over_a_sendable_volume_is_sendable() {
 }
 
 #[test]
-fn a_large_blob_comes_back_whole_and_leaves_nothing_once_deleted() {
+fn a_put_of_what_is_there_commits_nothing() {
     block_on(async {
         let blobs = blobs().await;
-        let data = noise(1, 5_000_000);
+        for size in [100, 3_000_000] {
+            let data = noise(1, size);
+            blobs.put(data.clone()).await.unwrap();
+            let before = blobs.store().stats();
+            blobs.put(data.clone()).await.unwrap();
+            let after = blobs.store().stats();
+            assert!(after.durable_commit >= before.last_commit);
+            if size == 100 {
+                assert_eq!(after.last_commit, before.last_commit);
+            }
+        }
+        let pointer = Pointer::of(&noise(1, 3_000_000));
+        let list = blobs.chunks(&pointer).await.unwrap().unwrap();
+        let before = blobs.store().stats();
+        blobs.put_list(&pointer, list).await.unwrap();
+        assert_eq!(blobs.store().stats().last_commit, before.last_commit);
+    });
+}
+
+#[test]
+fn a_put_of_what_was_just_handed_over_waits_until_it_is_durable() {
+    block_on(async {
+        let blobs = blobs().await;
+        let mut batch = Batch::new();
+        let data = noise(2, 100);
+        blobs.put_in(&mut batch, Pointer::of(&data), data.clone());
+        let receipt = blobs
+            .store()
+            .commit(batch, Durability::Memory)
+            .await
+            .unwrap();
+        assert_eq!(receipt.reached(), Durability::Memory);
+        blobs.put(data).await.unwrap();
+        assert_eq!(receipt.reached(), Durability::Strict);
+    });
+}
+
+#[test]
+fn a_large_blob_reads_a_range_of_it_without_the_rest() {
+    block_on(async {
+        let blobs = blobs().await;
+        let data = noise(3, 9_000_000);
         let pointer = blobs.put(data.clone()).await.unwrap();
-        assert_eq!(pointer, Pointer::of(&data));
-        assert_eq!(blobs.get(&pointer).await.unwrap(), data);
-        let stat = blobs.stat(&pointer).await.unwrap().unwrap();
-        assert_eq!(stat.size, 5_000_000);
-        assert!(stat.chunks > 4);
-        for range in [
-            0..1,
-            0..5_000_000,
-            4_999_999..6_000_000,
-            1_000_000..3_000_001,
-        ] {
-            let cut = range.start as usize..(range.end as usize).min(data.len());
-            let got = blobs.get_range(&pointer, range).await.unwrap();
-            assert_eq!(got, data.slice(cut));
-        }
-        let again = blobs.put(data).await.unwrap();
-        assert_eq!(again, pointer);
-        assert_eq!(blobs.list(None, 10).await.unwrap().len(), 1);
-        assert!(blobs.delete(&pointer).await.unwrap());
-        for space in [WHOLE, LISTED, CHUNKS, space::REFERENCES, space::PARTS] {
-            let view = blobs.store().view();
-            let mut scan = view.scan(space, KeyRange::all(), Direction::Forward);
-            assert_eq!(scan.next().await.unwrap(), None, "{space:?}");
-        }
+        // Without the first and the last chunk nothing but what needs them fails.
+        let list = blobs.chunks(&pointer).await.unwrap().unwrap().0;
+        let mut batch = Batch::new();
+        batch.delete(CHUNKS, space::key(&list[0].pointer));
+        batch.delete(CHUNKS, space::key(&list[list.len() - 1].pointer));
+        blobs
+            .store()
+            .commit(batch, Durability::Local)
+            .await
+            .unwrap();
+        let first = u64::from(list[0].len);
+        let got = blobs.get_range(&pointer, first..first + 3_000_000).await;
+        assert_eq!(
+            got.unwrap(),
+            data.slice(first as usize..first as usize + 3_000_000)
+        );
+        let got = blobs.get_range(&pointer, first - 1..first + 1).await;
+        assert_eq!(got.unwrap_err().kind(), Kind::Corrupt);
+        assert!(blobs.has(&[pointer]).await.unwrap()[0]);
+        println!("{} chunks", list.len());
     });
 }

@@ -1,0 +1,46 @@
+//! What the clones of one `EngineBlobs` know together, for as long as the process runs.
+
+use super::super::Pointer;
+use crate::{Kind, Result, engine::Space, sync::Mutex};
+use alloc::collections::BTreeSet;
+use core::sync::atomic::{AtomicBool, Ordering};
+
+/// Damaged values that are remembered; more are found again when they are read again.
+const MOST: usize = 1 << 16;
+
+#[derive(Debug, Default)]
+pub(super) struct Known {
+    /// The numbers of the lists that somebody is writing now.
+    pub live: Mutex<BTreeSet<u64>>,
+    /// Blobs and chunks whose bytes were found damaged: whoever brings them writes them again.
+    damaged: Mutex<BTreeSet<(Space, Pointer)>>,
+    /// Whether there ever was one: without damage, a read takes no lock here.
+    any: AtomicBool,
+}
+
+impl Known {
+    /// Remembers a read that found damage, and one that found none any more.
+    pub fn note<T>(&self, space: Space, pointer: &Pointer, read: Result<T>) -> Result<T> {
+        match &read {
+            Err(error) if error.kind() == Kind::Corrupt => {
+                let mut damaged = self.damaged.lock();
+                if damaged.len() < MOST {
+                    damaged.insert((space, *pointer));
+                }
+                self.any.store(true, Ordering::Relaxed);
+            }
+            Ok(_) if self.any.load(Ordering::Relaxed) => self.mended(space, pointer),
+            _ => {}
+        }
+        read
+    }
+
+    pub fn is_damaged(&self, space: Space, pointer: &Pointer) -> bool {
+        self.any.load(Ordering::Relaxed) && self.damaged.lock().contains(&(space, *pointer))
+    }
+
+    /// Its bytes were written again.
+    pub fn mended(&self, space: Space, pointer: &Pointer) {
+        self.damaged.lock().remove(&(space, *pointer));
+    }
+}
