@@ -1,11 +1,12 @@
 //! Opening a store with everything it needs, in one call.
 
 use crate::{
-    Driver, FileVolume, OsEntropy,
+    Driver, FileVolume, OsEntropy, System,
     block_on::blocking,
     core::{
         Result,
         engine::{Options, Store},
+        pair::{self, Pair, Remote},
     },
     spawn_driver,
 };
@@ -29,14 +30,37 @@ use std::path::Path;
 /// # Errors
 /// Those of [`FileVolume::open`] and [`Store::open`]; the message names the path.
 pub async fn open(path: impl AsRef<Path>) -> Result<(Store<FileVolume>, Driver)> {
-    let path = path.as_ref().to_owned();
-    let volume = {
-        let path = path.clone();
-        blocking(move || FileVolume::open(path)).await?
-    };
-    let store = Store::open(volume, &OsEntropy, Options::default())
-        .await
-        .map_err(|error| error.context(path.display()))?;
+    let store = open_store(path.as_ref()).await?;
     let driver = spawn_driver(store.clone())?;
     Ok((store, driver))
+}
+
+/// Opens the store in the file at `path`, or makes one, pairs it with `slow`, and starts a thread for the background
+/// work of both: what is put here goes there in time. `examples/pair.rs` does it over HTTP.
+///
+/// Close the pair before the driver is stopped or dropped; what is not remote by then stays in the queue.
+///
+/// # Errors
+/// Those of [`open`] and [`Pair::open`]. The remote is not asked anything yet.
+pub async fn open_pair<S>(
+    path: impl AsRef<Path>,
+    slow: S,
+    options: pair::Options,
+) -> Result<(Pair<FileVolume, S, System>, Driver)>
+where
+    S: Remote + Send + Sync + 'static,
+{
+    let store = open_store(path.as_ref()).await?;
+    let pair = Pair::open(store, slow, System, options).await?;
+    let driven = pair.clone();
+    let driver = Driver::spawn(move || async move { driven.drive().await })?;
+    Ok((pair, driver))
+}
+
+async fn open_store(path: &Path) -> Result<Store<FileVolume>> {
+    let owned = path.to_owned();
+    let volume = blocking(move || FileVolume::open(owned)).await?;
+    Store::open(volume, &OsEntropy, Options::default())
+        .await
+        .map_err(|error| error.context(path.display()))
 }

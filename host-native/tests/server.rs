@@ -384,13 +384,16 @@ fn a_token_is_asked_for_everywhere_but_for_the_health() {
     let pointer = Pointer::of(b"");
     let answer = client.ask(Method::Put, &blob(&pointer), Pieces::new(500, 1 << 16));
     assert_eq!(answer.failure(), (401, "Auth".into()));
-    let bad = serve(
-        listen("127.0.0.1:0").unwrap(),
-        littoral::DirectoryBlobs::open(tempfile::tempdir().unwrap().path()).unwrap(),
-        littoral::DirectoryBlobs::open(tempfile::tempdir().unwrap().path()).unwrap(),
-        options().token("with\nline"),
-    );
-    assert_eq!(bad.unwrap_err().kind(), Kind::InvalidInput);
+    for bad in ["", "with space", "with\nline", "\u{e4}"] {
+        let listener = listen("127.0.0.1:0").unwrap();
+        let served = serve(
+            listener,
+            Made::default(),
+            Made::default(),
+            options().token(bad),
+        );
+        assert_eq!(served.unwrap_err().kind(), Kind::InvalidInput, "{bad:?}");
+    }
 }
 
 #[test]

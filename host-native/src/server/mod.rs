@@ -5,7 +5,7 @@
 //! # let directory = tempfile::tempdir().unwrap();
 //! # let path = directory.path();
 //! let store = DirectoryBlobs::open(path)?;
-//! let options = ServerOptions::new().token("a secret");
+//! let options = ServerOptions::new().token("a-secret");
 //! let server = serve(listen("127.0.0.1:0")?, store.clone(), store, options)?;
 //! println!("serving on {}", server.url());
 //! littoral::block_on(server.shutdown())?;

@@ -89,8 +89,10 @@ pub(super) fn router<S: Served>(workers: Workers<S>, options: &ServerOptions) ->
         .method_not_allowed_fallback(no_such_method)
         .with_state(shared);
     if let Some(token) = &options.token {
-        HeaderValue::try_from(token)
-            .map_err(|_| Error::new(Kind::InvalidInput, "the token cannot stand in a header"))?;
+        if token.is_empty() || !token.bytes().all(|byte| byte.is_ascii_graphic()) {
+            let message = "a token has only visible ASCII characters";
+            return Err(Error::new(Kind::InvalidInput, message));
+        }
         let digest = Pointer::of(token.as_bytes());
         routes = routes.layer(middleware::from_fn_with_state(digest, authorize));
     }
