@@ -655,6 +655,19 @@ fn what_is_no_http_is_refused_and_the_server_goes_on() {
 }
 
 #[test]
+fn a_body_that_is_not_encoded_as_it_says_is_the_clients_fault() {
+    let server = engine(options());
+    let path = blob(&Pointer::of(b"abc"));
+    for body in ["3\r\nabc\r\nzz\r\n", "3\r\nabcd\r\n0\r\n\r\n"] {
+        let request =
+            format!("PUT {path} HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n{body}");
+        let answer = raw(&server, request.as_bytes());
+        assert!(answer.starts_with("http/1.1 400"), "{answer}");
+        assert!(answer.contains("\"code\":\"invalidinput\""), "{answer}");
+    }
+}
+
+#[test]
 fn a_client_that_stops_or_goes_away_in_mid_body_leaves_nothing_behind() {
     let (server, kept) = directory(options().idle_timeout(Duration::from_millis(300)));
     let pointer = Pointer::of(&bytes(1, 3 << 20));

@@ -118,7 +118,7 @@ impl port::Body for Upload {
     }
 
     async fn next(&mut self) -> Result<Option<Bytes>> {
-        match next_piece(&mut self.body, self.idle).await? {
+        match next_sent(&mut self.body, self.idle).await? {
             Some(piece) => {
                 match self.room.checked_sub(piece.len() as u64) {
                     Some(room) => self.room = room,
@@ -152,8 +152,19 @@ pub(super) fn check_hash(arrived: Pointer, named: &Pointer) -> Result<()> {
     Err(Error::new(Kind::Corrupt, message))
 }
 
-async fn next(body: &mut Body, idle: Duration) -> Result<Option<Bytes>, Failure> {
+/// The next piece of what a client sends: one that breaks off, or is not encoded as it says, is the
+/// client's fault, and no reason to try the same again.
+async fn next_sent(body: &mut Body, idle: Duration) -> Result<Option<Bytes>> {
     next_piece(body, idle)
+        .await
+        .map_err(|error| match error.kind() {
+            Kind::Transient => error.with_kind(Kind::InvalidInput),
+            _ => error,
+        })
+}
+
+async fn next(body: &mut Body, idle: Duration) -> Result<Option<Bytes>, Failure> {
+    next_sent(body, idle)
         .await
         .map_err(|error| match error.kind() {
             Kind::Timeout => Failure::with_status(StatusCode::REQUEST_TIMEOUT, error),
