@@ -120,6 +120,8 @@ struct Books {
     /// No row of the queue is below.
     low: u64,
     waiters: BTreeMap<u64, (Arc<Event>, usize)>,
+    /// Moves of roots that were refused and then given up, for who still has their receipts.
+    given_up: BTreeSet<u64>,
 }
 
 /// Orders are written down this many at a time.
@@ -155,6 +157,7 @@ impl Account {
                 fresh: None,
                 low: first,
                 waiters: BTreeMap::new(),
+                given_up: BTreeSet::new(),
             }),
             work: Event::new(),
             room: Event::new(),
@@ -290,6 +293,16 @@ impl Account {
             doubtful: core::mem::take(&mut books.doubtful),
             ended: false,
         })
+    }
+
+    /// A change left the queue without slow's acknowledgement.
+    pub fn give_up(&self, orders: &[u64]) {
+        self.books.lock().given_up.extend(orders);
+    }
+
+    /// Whether a change left the queue without slow's acknowledgement.
+    pub fn is_given_up(&self, order: u64) -> bool {
+        self.books.lock().given_up.contains(&order)
     }
 
     /// Whether the totals are in doubt.

@@ -144,7 +144,7 @@ impl<V: Volume, S: Remote, E: Environment> Pair<V, S, E> {
             let view = self.0.store.view();
             let mut queued = self.queued(&view, &pointer).await?;
             if queued.delete != Some(order) {
-                return Ok(());
+                return self.drop_row(order).await;
             }
             let mut batch = Batch::new();
             batch.require_unchanged(UNSETTLED, rows::blob_key(&pointer), &view);

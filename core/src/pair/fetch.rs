@@ -8,12 +8,14 @@ use super::{
 };
 use crate::{
     Error, Kind, Result,
-    blob::{BlobStore, ChunkList, Hasher, Pointer, Staged},
+    blob::{BlobStore, Chunk, ChunkList, Hasher, Pointer, Staged},
     engine::{Batch, Durability},
     port::{Body, Volume},
 };
+use alloc::{collections::VecDeque, vec::Vec};
 use bytes::{Bytes, BytesMut};
 use core::ops::Range;
+use futures::future::join_all;
 
 impl<V: Volume, S: Remote, E: Environment> Pair<V, S, E> {
     /// Fetches the blob, together with everybody who wants it at this time.
@@ -223,6 +225,25 @@ impl<V: Volume, S: Remote, E: Environment> Pair<V, S, E> {
         }
     }
 
+    /// One chunk, from fast where it is there, checked.
+    async fn chunk(self, blob: Pointer, chunk: Chunk) -> Result<Bytes> {
+        let damaged = match self.0.fast.get_chunk(&chunk.pointer).await {
+            Ok(bytes) => return Ok(bytes),
+            Err(error) => error.kind() == Kind::Corrupt,
+        };
+        let progress = Progress::default();
+        let fetch = self.0.slow.get_chunk(&chunk.pointer);
+        let bytes = self.moving(&progress, fetch).await?;
+        if bytes.len() != chunk.len as usize || Pointer::of(&bytes) != chunk.pointer {
+            return Err(lie(&blob));
+        }
+        if damaged {
+            // Every blob that has this chunk is whole again.
+            self.0.fast.heal_chunk(bytes.clone()).await?;
+        }
+        Ok(bytes)
+    }
+
     async fn body_of(&self, pointer: &Pointer, first: Bytes) -> Result<(FromSlow<V, S, E>, Fault)> {
         let list = match self.0.slow.capabilities().chunks {
             true => {
@@ -236,7 +257,11 @@ impl<V: Volume, S: Remote, E: Environment> Pair<V, S, E> {
             pair: self.clone(),
             pointer: *pointer,
             source: match list {
-                Some(list) => Source::Chunks { list, at: 0 },
+                Some(list) => Source::Chunks {
+                    list,
+                    at: 0,
+                    window: VecDeque::new(),
+                },
                 None => Source::Pieces {
                     next: Some(first),
                     at: 0,
@@ -256,36 +281,39 @@ struct FromSlow<V, S, E> {
     fault: Fault,
 }
 
+/// Chunks that are fetched at a time.
+const WINDOW: usize = 8;
+
 enum Source {
-    Chunks { list: ChunkList, at: usize },
-    Pieces { next: Option<Bytes>, at: u64 },
+    Chunks {
+        list: ChunkList,
+        /// The first chunk that was not asked for.
+        at: usize,
+        window: VecDeque<Bytes>,
+    },
+    Pieces {
+        next: Option<Bytes>,
+        at: u64,
+    },
 }
 
 impl<V: Volume, S: Remote, E: Environment> FromSlow<V, S, E> {
     async fn read(&mut self) -> Result<Option<Bytes>> {
         let pair = &self.pair;
         match &mut self.source {
-            Source::Chunks { list, at } => {
-                let Some(chunk) = list.0.get(*at).copied() else {
-                    return Ok(None);
-                };
-                *at += 1;
-                let here = pair.0.fast.get_chunk(&chunk.pointer).await;
-                let damaged = match here {
-                    Ok(bytes) => return Ok(Some(bytes)),
-                    Err(error) => error.kind() == Kind::Corrupt,
-                };
-                let progress = Progress::default();
-                let fetch = pair.0.slow.get_chunk(&chunk.pointer);
-                let bytes = pair.moving(&progress, fetch).await?;
-                if bytes.len() != chunk.len as usize || Pointer::of(&bytes) != chunk.pointer {
-                    return Err(lie(&self.pointer));
+            Source::Chunks { list, at, window } => {
+                if window.is_empty() {
+                    let end = at.saturating_add(WINDOW).min(list.0.len());
+                    let mut fetches = Vec::with_capacity(WINDOW);
+                    for chunk in list.0.get(*at..end).unwrap_or_default() {
+                        fetches.push(pair.clone().chunk(self.pointer, *chunk));
+                    }
+                    *at = end;
+                    for fetched in join_all(fetches).await {
+                        window.push_back(fetched?);
+                    }
                 }
-                if damaged {
-                    // Every blob that has this chunk is whole again.
-                    pair.0.fast.heal_chunk(bytes.clone()).await?;
-                }
-                Ok(Some(bytes))
+                Ok(window.pop_front())
             }
             Source::Pieces { next, at } => {
                 let piece = match next.take() {
@@ -302,8 +330,8 @@ impl<V: Volume, S: Remote, E: Environment> FromSlow<V, S, E> {
 impl<V: Volume, S: Remote, E: Environment> Body for FromSlow<V, S, E> {
     fn len(&self) -> Option<u64> {
         match &self.source {
-            Source::Chunks { list, .. } => Some(list.size()),
-            Source::Pieces { .. } => None,
+            Source::Chunks { list, at: 0, .. } => Some(list.size()),
+            Source::Chunks { .. } | Source::Pieces { .. } => None,
         }
     }
 

@@ -3,7 +3,7 @@ use super::{
     cache::Recency,
     flight::Flights,
     options::{Options, QueueBound},
-    rows::{self, META, META_ORDER, QUEUE, TROUBLE},
+    rows::{self, META, META_ORDER, QUARANTINE, QUEUE, TROUBLE},
     schedule::Control,
     status::Board,
     transfer::{Chunks, Memory},
@@ -51,6 +51,8 @@ pub(super) struct Inner<V, S, E> {
     pub board: Arc<Board>,
     pub memory: Memory,
     pub chunks: Chunks,
+    /// Whether any blob of fast may be in quarantine.
+    pub quarantined: Mutex<bool>,
     pub control: Mutex<Control>,
 }
 
@@ -87,6 +89,11 @@ impl<V: Volume, S: Remote, E: Environment> Pair<V, S, E> {
             next,
             board.clone(),
         );
+        let quarantined = view
+            .scan(QUARANTINE, KeyRange::all(), Direction::Forward)
+            .next()
+            .await?
+            .is_some();
         let recency = Recency::open(&store, &view, &options).await?;
         Ok(Pair(Arc::new(Inner {
             fast: EngineBlobs::new(store.clone()),
@@ -101,6 +108,7 @@ impl<V: Volume, S: Remote, E: Environment> Pair<V, S, E> {
             memory: Memory::new(options.upload_memory),
             chunks: Chunks::default(),
             options,
+            quarantined: Mutex::new(quarantined),
             control: Mutex::default(),
         })))
     }
@@ -178,10 +186,10 @@ impl<V: Volume, S: Remote, E: Environment> Pair<V, S, E> {
         }
     }
 
-    /// Learns that everything handed over before has ended, and counts the queue again.
-    pub(super) async fn recount(&self) -> Result<()> {
+    /// Learns that everything handed over before has ended, and counts the queue again; how many rows that were.
+    pub(super) async fn recount(&self) -> Result<u64> {
         let Some(recount) = self.0.account.begin_recount() else {
-            return Ok(());
+            return Ok(0);
         };
         let mut barrier = Batch::new();
         barrier.put(META, rows::META_BARRIER, rows::encode_mark());
@@ -189,7 +197,7 @@ impl<V: Volume, S: Remote, E: Environment> Pair<V, S, E> {
         let view = self.0.store.view();
         let (counts, _, _) = count_queue(&view).await?;
         recount.end(view.commit(), counts);
-        Ok(())
+        Ok(u64::try_from(counts.entries).unwrap_or(0))
     }
 }
 

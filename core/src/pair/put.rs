@@ -91,7 +91,7 @@ impl<V: Volume, S: Remote, E: Environment> Pair<V, S, E> {
         patience: Patience,
     ) -> Result<Receipt<V, S, E>> {
         self.writable()?;
-        if self.any_quarantined().await? {
+        if self.any_quarantined() {
             // What is damaged here makes room first, so that these bytes are really written.
             self.take_out_damaged(&Pointer::of(&bytes)).await?;
         }

@@ -102,7 +102,10 @@ impl<V: Volume, S: Remote, E: Environment> Receipt<V, S, E> {
             };
         }
         match self.of {
-            // Moves are not taken back: what left the queue was acknowledged.
+            Of::Root(_) if self.pair.0.account.is_given_up(order) => Err(Error::new(
+                Kind::Conflict,
+                "slow refused the move of the root, and slow's value was taken over since",
+            )),
             Of::Root(_) => Ok(true),
             Of::Blob(pointer) if view.len(REMOTE, pointer.as_bytes()).await?.is_some() => Ok(true),
             Of::Blob(pointer) => Err(Error::new(

@@ -10,7 +10,7 @@ use super::{
 use crate::{
     Error, Kind, Result,
     blob::{BlobStore, Hasher, Listed, Pointer},
-    engine::{Batch, Direction, Durability, KeyRange},
+    engine::{Batch, Durability},
     port::Volume,
 };
 use alloc::{string::ToString, vec::Vec};
@@ -203,6 +203,7 @@ impl<V: Volume, S: Remote, E: Environment> Pair<V, S, E> {
             status.damaged += 1;
             status.last_damaged = Some(*pointer);
         });
+        *self.0.quarantined.lock() = true;
         let view = self.0.store.view();
         let key = rows::blob_key(pointer);
         if view.len(QUARANTINE, &key).await?.is_some() {
@@ -222,15 +223,16 @@ impl<V: Volume, S: Remote, E: Environment> Pair<V, S, E> {
         }
     }
 
-    /// Whether any blob of fast is known to be damaged.
-    pub(super) async fn any_quarantined(&self) -> Result<bool> {
-        let view = self.0.store.view();
-        let mut scan = view.scan(QUARANTINE, KeyRange::all(), Direction::Forward);
-        Ok(scan.next().await?.is_some())
+    /// Whether any blob of fast was known to be damaged when the pair was opened, or was found since.
+    pub(super) fn any_quarantined(&self) -> bool {
+        *self.0.quarantined.lock()
     }
 
     /// Takes the blob out of fast if it is known to be damaged; whether it was.
     pub(super) async fn take_out_damaged(&self, pointer: &Pointer) -> Result<bool> {
+        if !self.any_quarantined() {
+            return Ok(false);
+        }
         let view = self.0.store.view();
         let damaged = view.len(QUARANTINE, pointer.as_bytes()).await?.is_some();
         drop(view);
@@ -308,6 +310,9 @@ impl<V: Volume, S: Remote, E: Environment> Pair<V, S, E> {
                     size: listed.size,
                 },
             };
+            batch.require_unchanged(REMOTE, key.clone(), &view);
+            // An eviction changes this one.
+            batch.require_unchanged(CACHED, key.clone(), &view);
             batch.delete(REMOTE, key);
             batch.put(QUEUE, rows::order_key(order), row.encode());
             Self::set_queued(&mut batch, &pointer, &queued);

@@ -202,8 +202,10 @@ impl<V: Volume, S: Remote, E: Environment> Pair<V, S, E> {
             let mut handover = self.0.account.handover();
             let mut difference = Counts::default();
             let mut after = here;
+            let mut given_up = Vec::new();
             if !self.is_moving(&view, &state).await? {
-                for order in self.refused_moves(&view, name).await? {
+                given_up = self.refused_moves(&view, name).await?;
+                for order in given_up.iter().copied() {
                     batch.require_unchanged(TROUBLE, rows::order_key(order), &view);
                     batch.delete(TROUBLE, rows::order_key(order));
                     batch.delete(QUEUE, rows::order_key(order));
@@ -223,6 +225,7 @@ impl<V: Volume, S: Remote, E: Environment> Pair<V, S, E> {
             batch.put(ROOTS, key, state.encode());
             match self.0.store.commit(batch, Durability::Local).await {
                 Ok(commit) => {
+                    self.0.account.give_up(&given_up);
                     handover.happened(commit.commit(), difference);
                     return Ok(after);
                 }

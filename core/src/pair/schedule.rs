@@ -71,6 +71,7 @@ impl<V: Volume, S: Remote, E: Environment> Pair<V, S, E> {
         let mut schedule = Schedule::default();
         let mut active = FuturesUnordered::new();
         let mut timers = FuturesUnordered::new();
+        let mut counting = false;
         loop {
             let mut work = self.0.account.work.listen().fuse();
             if self.0.account.is_closed() {
@@ -85,9 +86,18 @@ impl<V: Volume, S: Remote, E: Environment> Pair<V, S, E> {
                 schedule.wakes = wakes;
                 schedule.wake();
                 timers = FuturesUnordered::new();
+                schedule.counted = false;
+                counting = false;
             }
             match self.start(&mut schedule).await {
                 Ok(started) => {
+                    if schedule.counted && !counting {
+                        counting = true;
+                        timers.push(self.clone().timer(Timer {
+                            wait: COUNT_PAUSE,
+                            tick: Tick::Count,
+                        }));
+                    }
                     for (order, row) in started {
                         let failures = schedule.failures(order);
                         active.push(self.clone().attempt(order, row, failures));
@@ -107,7 +117,10 @@ impl<V: Volume, S: Remote, E: Environment> Pair<V, S, E> {
                         timers.push(self.clone().timer(timer));
                     }
                 }
-                tick = timers.select_next_some() => schedule.tick(tick),
+                tick = timers.select_next_some() => {
+                    counting &= !matches!(tick, Tick::Count);
+                    schedule.tick(tick);
+                }
                 () = work => {}
             }
         }
@@ -120,8 +133,9 @@ impl<V: Volume, S: Remote, E: Environment> Pair<V, S, E> {
 
     /// Everything that can start now.
     async fn start(&self, schedule: &mut Schedule) -> Result<Vec<(u64, Row)>> {
-        if self.0.account.in_doubt() {
-            self.recount().await?;
+        if self.0.account.in_doubt() && !schedule.counted {
+            // A long queue is not counted again and again.
+            schedule.counted = self.recount().await? > COUNT_AT_ONCE;
         }
         let mut started = Vec::new();
         while self.may_start(schedule) {
@@ -410,6 +424,10 @@ impl<V: Volume, S: Remote, E: Environment> Pair<V, S, E> {
     }
 }
 
+/// A queue longer than this is counted again only after [`COUNT_PAUSE`].
+const COUNT_AT_ONCE: u64 = 4096;
+const COUNT_PAUSE: Duration = Duration::from_secs(5);
+
 /// Rows that the walk reads ahead.
 const AHEAD: usize = 64;
 
@@ -435,6 +453,8 @@ struct Schedule {
     answers: u64,
     gate: Gate,
     auth_probe: bool,
+    /// The queue was counted a short while ago, and is long.
+    counted: bool,
     wakes: u64,
     /// Timers of earlier rounds mean nothing.
     round: u64,
@@ -481,6 +501,7 @@ enum Tick {
     Item(u64, u64),
     Gate(u64),
     Auth(u64),
+    Count,
 }
 
 impl Schedule {
@@ -524,6 +545,7 @@ impl Schedule {
                 self.gate.firm = false;
             }
             Tick::Auth(round) if round == self.round => self.auth_probe = true,
+            Tick::Count => self.counted = false,
             Tick::Item(..) | Tick::Gate(_) | Tick::Auth(_) => {}
         }
     }

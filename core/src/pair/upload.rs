@@ -14,6 +14,7 @@ use crate::{
     port::Volume,
 };
 use alloc::{string::ToString, vec::Vec};
+use futures::future::join_all;
 use hashbrown::HashSet;
 
 /// How an attempt ended.
@@ -53,6 +54,9 @@ const ASK_FROM: u64 = 64 << 10;
 
 /// Chunks that slow is asked about at a time.
 const ASKED: usize = 1000;
+
+/// Chunks of one blob that travel at a time.
+const WINDOW: usize = 8;
 
 impl<V: Volume, S: Remote, E: Environment> Pair<V, S, E> {
     /// Tries to bring one change to slow; `failures` attempts failed before.
@@ -221,10 +225,20 @@ impl<V: Volume, S: Remote, E: Environment> Pair<V, S, E> {
                 .moving(progress, self.0.slow.has_chunks(&asked))
                 .await
                 .map_err(Failure::Slow)?;
+            progress.step();
+            let mut missing = Vec::new();
             for (i, chunk) in asked.iter().enumerate() {
-                progress.step();
                 if !has.get(i).copied().unwrap_or(false) {
-                    self.send_chunk(chunk, progress).await?;
+                    missing.push(*chunk);
+                }
+            }
+            for window in missing.chunks(WINDOW) {
+                let mut sends = Vec::with_capacity(WINDOW);
+                for chunk in window {
+                    sends.push(self.clone().send_chunk(*chunk, progress.clone()));
+                }
+                for sent in join_all(sends).await {
+                    sent?;
                 }
             }
         }
@@ -242,17 +256,17 @@ impl<V: Volume, S: Remote, E: Environment> Pair<V, S, E> {
         }
     }
 
-    async fn send_chunk(&self, chunk: &Pointer, progress: &Progress) -> Result<(), Failure> {
-        let Some(sending) = self.0.chunks.turn(chunk).await else {
+    async fn send_chunk(self, chunk: Pointer, progress: Progress) -> Result<(), Failure> {
+        let Some(sending) = self.0.chunks.turn(&chunk).await else {
             return Ok(());
         };
         let _share = self.0.memory.share(crate::chunk::MAX as u64).await;
-        let bytes = self.0.fast.get_chunk(chunk).await.map_err(from_fast)?;
+        let bytes = self.0.fast.get_chunk(&chunk).await.map_err(from_fast)?;
         let arrived = self
-            .moving(progress, self.0.slow.put_chunk(bytes))
+            .moving(&progress, self.0.slow.put_chunk(bytes))
             .await
             .map_err(Failure::Slow)?;
-        if arrived != *chunk {
+        if arrived != chunk {
             return Err(Failure::Slow(Error::new(
                 Kind::Corrupt,
                 alloc::format!("the remote took chunk {chunk} for {arrived}"),
@@ -269,6 +283,7 @@ impl<V: Volume, S: Remote, E: Environment> Pair<V, S, E> {
             let view = self.0.store.view();
             let mut queued = self.queued(&view, &pointer).await?;
             if queued.put != Some(order) {
+                self.drop_row(order).await?;
                 return Ok(false);
             }
             let mut handover = self.0.account.handover();
@@ -295,6 +310,34 @@ impl<V: Volume, S: Remote, E: Environment> Pair<V, S, E> {
                     handover.happened(receipt.commit(), difference);
                     self.cache_grew(0);
                     return Ok(true);
+                }
+                Err(error) => {
+                    handover.failed();
+                    if error.kind() != Kind::Conflict {
+                        return Err(error);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Takes a row out of the queue that a later change made pointless. Usually that change did it already.
+    pub(super) async fn drop_row(&self, order: u64) -> Result<()> {
+        loop {
+            let view = self.0.store.view();
+            let Some(value) = view.get(QUEUE, &rows::order_key(order)).await? else {
+                return Ok(());
+            };
+            let mut handover = self.0.account.handover();
+            handover.rings(order);
+            let mut batch = Batch::new();
+            batch.require_unchanged(QUEUE, rows::order_key(order), &view);
+            batch.delete(QUEUE, rows::order_key(order));
+            let difference = -Counts::one(Row::decode(&value)?.job.bytes());
+            match self.0.store.commit(batch, Durability::Local).await {
+                Ok(receipt) => {
+                    handover.happened(receipt.commit(), difference);
+                    return Ok(());
                 }
                 Err(error) => {
                     handover.failed();

@@ -151,7 +151,7 @@ fn who_waits_learns_that_the_pair_was_closed() {
 }
 
 #[test]
-fn closing_twice_at_once_is_an_error_for_the_second() {
+fn while_it_closes_a_pair_takes_no_changes_and_reads_go_on() {
     let mut world = World::new();
     world.script.offline();
     world.put(b"x");

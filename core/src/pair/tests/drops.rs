@@ -16,8 +16,8 @@ use core::{
     task::{Context, Poll},
 };
 
-/// A future that is dropped after so many polls.
-struct Cut<F> {
+/// A future that is dropped after so many polls; `usize::MAX` is never.
+pub struct Cut<F> {
     future: Option<Pin<Box<F>>>,
     polls: usize,
 }
@@ -35,6 +35,9 @@ impl<F: Future> Future for Cut<F> {
             return Poll::Ready(None);
         }
         let out = future.as_mut().poll(context);
+        if polls == usize::MAX {
+            return out.map(Some);
+        }
         self.polls = polls - 1;
         match out {
             Poll::Ready(out) => Poll::Ready(Some(out)),
@@ -47,7 +50,7 @@ impl<F: Future> Future for Cut<F> {
     }
 }
 
-fn cut<F: Future>(future: F, polls: usize) -> Cut<F> {
+pub fn cut<F: Future>(future: F, polls: usize) -> Cut<F> {
     Cut {
         future: Some(Box::pin(future)),
         polls,

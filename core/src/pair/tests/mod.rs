@@ -6,6 +6,7 @@ mod close;
 mod delete;
 mod drops;
 mod queue;
+mod random;
 mod read;
 mod repair;
 mod roots;

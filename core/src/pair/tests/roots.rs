@@ -132,9 +132,16 @@ fn of_two_writers_exactly_one_wins_and_the_other_is_told() {
         .run(async move { pair.failed(None, 9).await })
         .unwrap();
     assert!(matches!(&failed[0].change, Change::MoveRoot { name, .. } if name == "head"));
+    let again = move_root(&mut world, "head", None, Some(ours)).unwrap();
     let pair = world.pair.clone();
     let now = world.run(async move { pair.refresh_root("head").await });
     assert_eq!(now.unwrap(), Some(theirs));
+    let told = world.run(async move { again.reached().await });
+    assert_eq!(
+        told.unwrap_err().kind(),
+        Kind::Conflict,
+        "giving up is not winning"
+    );
     assert_eq!(world.status().failed, 0);
     assert_eq!(world.queued(), 0);
     move_root(&mut world, "head", Some(theirs), Some(ours)).unwrap();
