@@ -49,7 +49,8 @@ pub fn own_memory_kib(what: &str) -> Result<u64> {
     kib_of("/proc/self/status", what).with_context(|| format!("no {what} in /proc/self/status"))
 }
 
-/// A directory for a run on a real disk with enough room, removed when it is dropped.
+/// A directory for a run on a real disk with enough room, removed when it is dropped, or by the
+/// next run if this one is killed.
 pub fn scratch(dir: Option<&Path>, needed: u64) -> Result<TempDir> {
     let dir = match dir {
         Some(dir) => dir.to_owned(),
@@ -69,9 +70,28 @@ pub fn scratch(dir: Option<&Path>, needed: u64) -> Result<TempDir> {
         free >> 20,
         needed >> 20
     );
+    remove_leftovers(&dir)?;
     Ok(tempfile::Builder::new()
-        .prefix("littoral-bench-")
+        .prefix(&format!("{SCRATCH}{}-", std::process::id()))
         .tempdir_in(&dir)?)
+}
+
+/// The beginning of a scratch directory's name; its process and a random part follow.
+const SCRATCH: &str = "littoral-bench-";
+
+/// Removes what runs left behind that were interrupted.
+fn remove_leftovers(dir: &Path) -> Result<()> {
+    for entry in fs::read_dir(dir)? {
+        let entry = entry?;
+        let name = entry.file_name();
+        let process = name
+            .to_str()
+            .and_then(|name| name.strip_prefix(SCRATCH)?.split('-').next());
+        if process.is_some_and(|process| !Path::new("/proc").join(process).exists()) {
+            fs::remove_dir_all(entry.path())?;
+        }
+    }
+    Ok(())
 }
 
 /// Beside the build, which is on a disk and is ignored by version control.
