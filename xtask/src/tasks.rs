@@ -52,7 +52,9 @@ pub fn clippy() -> Result<()> {
 
 /// All tests of all crates, with their documentation's examples.
 pub fn cargo_test() -> Result<()> {
-    Cmd::cargo("test --workspace --all-features").run()
+    Cmd::cargo("test --workspace --exclude littoral-tests --all-features").run()?;
+    // The simulator runs thousands of stores: it is worth an optimised build, which the demo shares.
+    Cmd::cargo("test --release --package littoral-tests").run()
 }
 
 /// Licences, bans and sources of everything that we depend on.
