@@ -1,10 +1,10 @@
 use super::{
     account::{Account, Counts},
     cache::Recency,
+    drive::Control,
     flight::Flights,
     options::{Options, QueueBound},
     rows::{self, META, META_ORDER, QUARANTINE, QUEUE, TROUBLE},
-    schedule::Control,
     status::Board,
     transfer::{Chunks, Memory},
 };

@@ -7,8 +7,10 @@
 //! | `read.rs`, `fetch.rs`, `flight.rs` | both sides as one; a miss is fetched once, checked, filled in |
 //! | `delete.rs` | hidden at once, then gone from slow, then from fast |
 //! | `roots.rs` | names that follow what they point at |
-//! | `queue.rs`, `account.rs`, `rows.rs` | the durable queue, its bounds, its bytes |
-//! | `schedule.rs`, `upload.rs`, `retry.rs` | who is next, how it travels, when it is tried again |
+//! | `queue.rs`, `rows.rs` | the durable queue, and what is kept in the engine byte by byte |
+//! | `account.rs` | its totals in memory, its bound, who waits for it |
+//! | `drive.rs`, `schedule.rs`, `retry.rs` | who is next, and when it is tried again |
+//! | `upload.rs`, `transfer.rs` | how it travels |
 //! | `cache.rs` | the bound of fast, pins |
 //! | `status.rs`, `finish.rs` | what is left; waiting for it; closing |
 //! | `repair.rs` | finding damage, fetching it again |
@@ -19,6 +21,7 @@ mod account;
 mod buffer;
 mod cache;
 mod delete;
+mod drive;
 mod fetch;
 mod finish;
 mod flight;

@@ -264,6 +264,21 @@ fn credentials_that_became_right_are_found_out_with_nobody_kicking() {
 }
 
 #[test]
+fn waking_with_wrong_credentials_makes_one_attempt_and_the_next_comes_by_itself() {
+    let mut world = World::new();
+    world.script.all(Fault::Fail(error(Kind::Auth)));
+    world.put(b"a");
+    world.settle();
+    world.script.forget();
+    world.pair.wake();
+    world.settle();
+    assert_eq!(world.script.calls().len(), 1);
+    world.pass(secs(301));
+    assert_eq!(world.script.calls().len(), 2);
+    assert!(matches!(world.status().phase, Phase::Auth(_)));
+}
+
+#[test]
 fn what_slow_refuses_for_good_is_failed_with_its_reason_and_holds_up_nothing() {
     for kind in [
         Kind::InvalidInput,
