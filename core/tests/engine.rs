@@ -141,10 +141,7 @@ async fn run(seed: u64) {
     let (volume, entropy) = (MemoryVolume::new(), entropy());
     let mut store = open(&volume, &entropy).await;
     let mut model: BTreeMap<Vec<u8>, Vec<u8>> = BTreeMap::new();
-    let mut views: Vec<(
-        littoral_core::engine::View<MemoryVolume>,
-        BTreeMap<Vec<u8>, Vec<u8>>,
-    )> = Vec::new();
+    let mut views = Vec::new();
     for step in 0..600u64 {
         let what = next() % 20;
         match what {

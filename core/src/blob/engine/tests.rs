@@ -113,6 +113,8 @@ async fn empty(blobs: &EngineBlobs<MemoryVolume>) {
     assert!(staged.keys().all(|key| key[0] == 0), "{staged:?}");
 }
 
+// Without std a store is confined to one thread.
+#[cfg(feature = "std")]
 #[test]
 fn every_future_of_a_store_over_a_sendable_volume_is_sendable() {
     fn is_send<T: Send>(_: &T) {}

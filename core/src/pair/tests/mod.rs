@@ -12,6 +12,8 @@ mod repair;
 mod roots;
 // Without std a store is confined to one thread.
 #[cfg(feature = "std")]
+// Without std a store is confined to one thread.
+#[cfg(feature = "std")]
 mod send;
 mod support;
 mod transfer;
