@@ -373,3 +373,21 @@ fn a_torn_last_record_is_cut_and_never_comes_back() {
         assert!(store.get(S, &[19]).await.unwrap().is_none());
     });
 }
+
+#[test]
+fn commits_go_on_when_nobody_drives() {
+    block_on(async {
+        let store = open(&MemoryVolume::new(), &entropy()).await;
+        for i in 0..3000u32 {
+            let mut batch = Batch::new();
+            batch.put(S, i.to_be_bytes(), vec![i as u8; 2000]);
+            store.commit(batch, Durability::Strict).await.unwrap();
+        }
+        let stats = store.stats();
+        assert!(stats.tables < 26, "{stats:?}");
+        assert_eq!(
+            store.get(S, &7u32.to_be_bytes()).await.unwrap().unwrap(),
+            vec![7; 2000]
+        );
+    });
+}

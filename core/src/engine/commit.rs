@@ -87,7 +87,6 @@ pub(crate) async fn commit<V: Volume>(
     let inner = &*store.0;
     let prepared = batch.prepare(inner.options.log_size)?;
     let encoded: Option<Bytes> = (prepared.run_len == 0).then(|| prepared.encode(0).into());
-    let mut room = None;
     loop {
         match inner.hand_over(&prepared, encoded.clone(), durability)? {
             HandOver::Done(commit) => {
@@ -100,14 +99,8 @@ pub(crate) async fn commit<V: Volume>(
             }
             HandOver::Behind(commit) => inner.reach(commit, Durability::Local).await?,
             HandOver::NeedsPack(len) => inner.open_pack(len).await?,
-            HandOver::Full => {
-                inner.work.notify(usize::MAX);
-                match room.take() {
-                    Some(listener) => listener.await,
-                    // Once more while listening: room that is made meanwhile is not missed.
-                    None => room = Some(inner.room.listen()),
-                }
-            }
+            // Whoever waits, works: this needs nobody who drives.
+            HandOver::Full => inner.free_log().await?,
         }
     }
 }
@@ -133,16 +126,11 @@ impl<V: Volume> Inner<V> {
             &self.unwritten,
         )?;
         let sealed = !before && state.sealed.is_some();
-        let stuck = state
-            .upkeep_error
-            .clone()
-            .filter(|_| matches!(outcome, HandOver::Full));
         drop(state);
-        if sealed || durability < Durability::Strict || stuck.is_some() {
+        if sealed || durability < Durability::Strict {
             self.work.notify(usize::MAX);
         }
-        // Background work tries again, for the commits to come.
-        stuck.map_or(Ok(outcome), Err)
+        Ok(outcome)
     }
 
     /// Returns once `commit` has reached `level`, writing what has to be written if nobody else does.
@@ -196,7 +184,6 @@ impl<V: Volume> Inner<V> {
         if let Err(error) = self.fly(&flight).await {
             let woken = self.state.lock().wake_all();
             woken.into_iter().for_each(Waker::wake);
-            self.room.notify(usize::MAX);
             self.work.notify(usize::MAX);
             return Err(error);
         }

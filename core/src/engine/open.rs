@@ -318,7 +318,6 @@ async fn recover<V: Volume>(
         salvaged: replayed.damage,
         upkeep: async_lock::Mutex::new(Upkeep::default()),
         work: Event::new(),
-        room: Event::new(),
         views: AtomicUsize::new(0),
         closed: AtomicBool::new(false),
     };

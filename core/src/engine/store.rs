@@ -36,8 +36,6 @@ pub(crate) struct Inner<V> {
     pub upkeep: async_lock::Mutex<Upkeep>,
     /// Background work has something to do.
     pub work: Event,
-    /// A log area has become free, or never will.
-    pub room: Event,
     /// Views that are open.
     pub views: AtomicUsize,
     /// The phase is `Closed`: what readers ask without the lock.
@@ -164,7 +162,6 @@ impl<V: Volume> Store<V> {
             state.check_open()?;
             state.phase = Phase::Closing;
         }
-        self.0.room.notify(usize::MAX);
         let result = self.0.last_checkpoint().await;
         self.0.state.lock().phase = Phase::Closed;
         self.0.closed.store(true, Ordering::Release);

@@ -30,6 +30,8 @@ const PAGE: usize = 512;
 /// Packs with more bytes of garbage than this, and more than half of all, are reclaimed unasked.
 const GARBAGE: u64 = 16 << 20;
 
+/// With this many tables, commits that find both logs full merge some of them first.
+const MAX_TABLES: usize = 24;
 /// An index of at most this many bytes is kept in one table when there is nothing else to do.
 const SMALL_INDEX: u64 = 16 << 20;
 
@@ -71,7 +73,8 @@ impl<V: Volume> Store<V> {
     /// Background work: flushes of relaxed commits, checkpoints, merges. A host polls one such
     /// future per store for as long as it is open; it returns when the store is closed.
     ///
-    /// Without it, commits wait once both logs are full. Dropping it stops the work; another may go on.
+    /// Without it, a commit that finds both logs full does a checkpoint itself, and tables are not
+    /// merged. Dropping it stops the work; another may go on.
     pub async fn drive(&self) {
         let inner = &*self.0;
         loop {
@@ -98,7 +101,6 @@ impl<V: Volume> Store<V> {
                     Ok(false) => {}
                     Err(error) => {
                         inner.state.lock().upkeep_error = Some(error);
-                        inner.room.notify(usize::MAX);
                     }
                 }
             }
@@ -171,6 +173,28 @@ impl<V: Volume> Inner<V> {
             return Ok(true);
         }
         Ok(false)
+    }
+
+    /// Both logs are full: turns the sealed one into a table, unless somebody else just did.
+    pub(crate) async fn free_log(&self) -> Result<()> {
+        let mut upkeep = self.upkeep.lock().await;
+        self.checkpoint_sealed(&mut upkeep).await?;
+        // Nobody drives, or not fast enough: reading is not to become slower without end.
+        while !upkeep.merging_failed {
+            let version = self.state.lock().current.version.clone();
+            if version.tables.len() < MAX_TABLES {
+                break;
+            }
+            if upkeep.merge.is_none() {
+                let count = mergeable(&version.tables).unwrap_or(version.tables.len());
+                let inputs = version.tables.get(..count).unwrap_or_default().to_vec();
+                let bottom = count == version.tables.len();
+                self.begin_merge(&mut upkeep, inputs, bottom, Vec::new())
+                    .await?;
+            }
+            self.merge_slice(&mut upkeep).await?;
+        }
+        Ok(())
     }
 
     /// Everything that was committed before is in tables when this returns.
@@ -265,7 +289,6 @@ impl<V: Volume> Inner<V> {
         });
         state.upkeep_error = None;
         drop(state);
-        self.room.notify(usize::MAX);
     }
 
     /// Makes a manifest of `version` and a superblock that refers to it durable.
