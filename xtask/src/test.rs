@@ -7,16 +7,17 @@ use crate::{
 };
 use anyhow::{Context, Result};
 
-const STEPS: [Step; 14] = [
+const STEPS: [Step; 15] = [
     step("setup", "every tool is there", setup::everything),
     step("fmt", "every file is formatted", tasks::fmt_check),
     step("house", "the house rules are kept", house::check),
     step("clippy", "clippy has nothing to say", tasks::clippy),
-    step("test", "all tests of all crates", tasks::cargo_test),
+    step("test", "the tests of every crate", tasks::cargo_test),
     step("no-std", "core without std, natively", bare::native),
     step("wasm", "core for bare wasm32", bare::wasm),
     step("doc", "documentation without a warning", tasks::doc),
     step("deny", "licences, bans, sources", tasks::deny),
+    step("proof", "simulator, crashes, every bit", tasks::proof),
     step("simulate", "simulator seeds", tasks::simulate_briefly),
     step("examples", "every example runs", tasks::examples),
     step("demo", "a directory there and back", tasks::demo_briefly),
@@ -33,8 +34,8 @@ pub struct Arguments {
     /// Only these steps, as in `--only clippy,test`
     #[arg(long, value_delimiter = ',')]
     only: Vec<String>,
-    /// Runs the other steps too after one has failed
-    #[arg(long)]
+    /// Runs the other steps too after one has failed; so it is where CI is set
+    #[arg(long, env = "CI", value_parser = clap::builder::FalseyValueParser::new())]
     keep_going: bool,
     /// Only names the steps
     #[arg(long)]
