@@ -4,7 +4,7 @@
 //! of our own, on one thread, started at first use; futures that need it are polled by
 //! whoever awaits them, inside its context.
 
-use crate::core::{Error, Kind, Result};
+use crate::core::{Result, sync::Mutex};
 use pin_project_lite::pin_project;
 use std::{
     pin::Pin,
@@ -24,6 +24,11 @@ use tokio::{
 /// `Transient` when the system gives no thread or no more descriptors.
 pub(crate) fn reactor() -> Result<&'static Handle> {
     static REACTOR: OnceLock<Handle> = OnceLock::new();
+    static STARTING: Mutex<()> = Mutex::new(());
+    if let Some(handle) = REACTOR.get() {
+        return Ok(handle);
+    }
+    let _starting = STARTING.lock();
     if let Some(handle) = REACTOR.get() {
         return Ok(handle);
     }
@@ -31,15 +36,10 @@ pub(crate) fn reactor() -> Result<&'static Handle> {
         .enable_all()
         .build()?;
     let handle = runtime.handle().clone();
-    // Two callers may race: the one that is late leaves its runtime unused, without a thread.
-    if REACTOR.set(handle).is_ok() {
-        thread::Builder::new()
-            .name("littoral-net".into())
-            .spawn(move || runtime.block_on(std::future::pending::<()>()))?;
-    }
-    REACTOR
-        .get()
-        .ok_or_else(|| Error::new(Kind::Transient, "the network thread did not start"))
+    thread::Builder::new()
+        .name("littoral-net".into())
+        .spawn(move || runtime.block_on(std::future::pending::<()>()))?;
+    Ok(REACTOR.get_or_init(|| handle))
 }
 
 /// A timer that works on any executor.

@@ -86,16 +86,11 @@ where
     let thread = thread::Builder::new()
         .name("littoral-server".into())
         .spawn(move || {
-            run(
-                runtime,
-                listener,
-                router,
-                workers_threads,
-                &options,
-                stopped,
-            );
-            // The handle may be gone.
-            let _ = ended.send(());
+            let ends = Ends {
+                stop: stopped,
+                ended,
+            };
+            run(runtime, listener, router, workers_threads, &options, ends);
         })?;
     Ok(ServerHandle {
         address,
@@ -164,6 +159,12 @@ impl Drop for ServerHandle {
     }
 }
 
+/// What the server's thread is told, and tells.
+struct Ends {
+    stop: oneshot::Receiver<Stop>,
+    ended: oneshot::Sender<()>,
+}
+
 /// The server's own thread, from start to end.
 fn run(
     runtime: Runtime,
@@ -171,26 +172,29 @@ fn run(
     router: Router,
     threads: Threads,
     options: &ServerOptions,
-    stop: oneshot::Receiver<Stop>,
+    mut ends: Ends,
 ) {
     let connections = GracefulShutdown::new();
     runtime.block_on(async {
         let how = {
             let accept = pin!(accept(listener, &router, &connections, options));
-            match select(accept, stop).await {
+            match select(accept, &mut ends.stop).await {
                 Either::Left(((), _)) => return,
                 Either::Right((how, _)) => how,
             }
         };
         if let Ok(Stop::Gracefully) = how {
-            // Who has not finished in time is cut off.
-            let _ = tokio::time::timeout(options.grace, connections.shutdown()).await;
+            // Who has not finished in time is cut off; or at once, when nobody waits for the end any more.
+            let finished = pin!(tokio::time::timeout(options.grace, connections.shutdown()));
+            select(finished, ends.ended.cancellation()).await;
         }
     });
     // With its last task goes the last user of the workers.
     drop(router);
     runtime.shutdown_timeout(Duration::from_secs(1));
     threads.join();
+    // The handle may be gone.
+    let _ = ends.ended.send(());
 }
 
 async fn accept(

@@ -218,6 +218,26 @@ mod tests {
     }
 
     #[test]
+    fn file_work_is_done_in_place_inside_block_on_and_on_another_thread_anywhere_else() {
+        let directory = tempfile::tempdir().unwrap();
+        let volume = FileVolume::create(directory.path().join("store")).unwrap();
+        let here = std::thread::current().id();
+        let there = || volume.look(|_| Ok(std::thread::current().id()));
+        assert_eq!(crate::block_on(there()).unwrap(), here);
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .build()
+            .unwrap();
+        assert_ne!(runtime.block_on(there()).unwrap(), here);
+        let changed = volume.change(move |_| {
+            assert_ne!(std::thread::current().id(), here);
+            Ok(())
+        });
+        futures::executor::block_on(changed).unwrap();
+        // Also after a time inside.
+        assert_ne!(futures::executor::block_on(there()).unwrap(), here);
+    }
+
+    #[test]
     fn sync_returns_only_when_a_write_whose_future_was_dropped_has_ended() {
         both_ways(|volume| async move {
             abandon_a_slow_write(&volume);

@@ -75,7 +75,8 @@ impl FileOptions {
     }
 
     fn open_and_lock(&self, path: &Path) -> Result<File> {
-        let until = Instant::now() + self.patience;
+        // Without an end for a patience beyond all clocks.
+        let until = Instant::now().checked_add(self.patience);
         loop {
             refuse_what_is_no_file(path)?;
             let file = self.open_file(path)?;
@@ -125,12 +126,12 @@ fn no_file(what: &str) -> Error {
     Error::new(Kind::InvalidInput, message)
 }
 
-fn lock(file: &File, until: Instant) -> Result<()> {
+fn lock(file: &File, until: Option<Instant>) -> Result<()> {
     loop {
         match file.try_lock() {
             Ok(()) => return Ok(()),
             Err(TryLockError::Error(error)) => return Err(error.into()),
-            Err(TryLockError::WouldBlock) if Instant::now() < until => {
+            Err(TryLockError::WouldBlock) if until.is_none_or(|until| Instant::now() < until) => {
                 thread::sleep(Duration::from_millis(2));
             }
             Err(TryLockError::WouldBlock) => {
