@@ -43,7 +43,20 @@ pub async fn all<S: BlobStore>(make: impl AsyncFn() -> S) -> Result<(), Failure>
     }
 }
 
-/// The same for named roots.
+/// Checks that what was put and deleted is so after the store is opened again. `open` opens the same store each time, first
+/// an empty one; the one before was dropped.
+///
+/// # Errors
+/// What was found instead.
+pub async fn reopens<S: BlobStore>(open: impl AsyncFn() -> S) -> Result<(), Failure> {
+    run(
+        "what_was_put_is_there_after_the_store_is_opened_again",
+        writing::reopens(&open),
+    )
+    .await
+}
+
+/// The same as [`all`] for named roots.
 ///
 /// # Errors
 /// The first check that failed, by its name, and what was found.

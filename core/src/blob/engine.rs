@@ -30,6 +30,28 @@ use stage::Form;
 
 /// The blobs of an open [`Store`].
 ///
+/// A blob of up to 1 MiB is kept whole, a larger one as chunks under a list; [`space`] has the layout. Every read takes a view: what it reads is the blob as it was when the call began.
+/// Futures may be dropped: a put then either happened or did not, and what it had written is freed by the next [sweep](Self::sweep).
+///
+/// ```
+/// # futures::executor::block_on(async {
+/// # use littoral_core::{Result, port::Entropy};
+/// # struct Seven; impl Entropy for Seven { fn fill(&self, b: &mut [u8]) -> Result<()> { b.fill(7); Ok(()) } }
+/// # let entropy = Seven;
+/// use littoral_core::{blob::{BlobStore, EngineBlobs}, engine::{Batch, Durability, Options, Space, Store}, port::MemoryVolume};
+/// let blobs = EngineBlobs::new(Store::open(MemoryVolume::new(), &entropy, Options::default()).await?);
+/// let pointer = blobs.put("high tide".into()).await?;
+/// assert_eq!(&blobs.get(&pointer).await?[..], b"high tide");
+///
+/// // A blob and a key of one's own in one commit.
+/// let mut batch = Batch::new();
+/// let staged = blobs.stage(vec![7; 5_000_000].into(), &mut batch).await?;
+/// batch.put(Space(0x80), "latest", staged.pointer.as_bytes().to_vec());
+/// blobs.store().commit(batch, Durability::Strict).await?;
+/// assert_eq!(blobs.stat(&staged.pointer).await?.unwrap().size, 5_000_000);
+/// # Ok::<(), littoral_core::Error>(()) }).unwrap();
+/// ```
+///
 /// Clones are the same. Make one for each open store and clone it: a [sweep](Self::sweep) knows only the
 /// streams of its own clones, and takes those of others for leftovers (they then fail with `Conflict`).
 pub struct EngineBlobs<V> {

@@ -1,6 +1,8 @@
 //! A store that does what a test tells it: it writes every call down, and fails, waits or lies where it is told to.
 
 mod script;
+#[cfg(test)]
+mod tests;
 
 pub use script::{Call, Fault, Gate, Operation, Outcome, Script};
 

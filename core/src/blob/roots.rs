@@ -148,3 +148,71 @@ impl<V: Volume> RootStore for EngineRoots<V> {
         Ok(page)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::blob::engine::tests::blobs;
+    use futures::executor::block_on;
+
+    fn to(n: u8) -> Option<Pointer> {
+        Some(Pointer::from_bytes([n; 32]))
+    }
+
+    #[test]
+    fn of_two_moves_that_read_the_same_value_the_second_conflicts() {
+        block_on(async {
+            let store = blobs().await.store().clone();
+            let roots = EngineRoots::new(store.clone());
+            let commit = |batch| store.commit(batch, Durability::Local);
+            for (from, first, second) in [
+                (None, to(1), to(2)),
+                (to(1), to(3), to(4)),
+                // Back and forth, so that the value is the same again.
+                (to(3), to(3), to(5)),
+                (to(3), None, to(5)),
+            ] {
+                let view = store.view();
+                let (mut one, mut two) = (Batch::new(), Batch::new());
+                let moved = roots.move_in(&mut one, &view, "tide", from, first);
+                assert_eq!(moved.await.unwrap(), from != first);
+                let moved = roots.move_in(&mut two, &view, "tide", from, second);
+                assert!(moved.await.unwrap());
+                if from == first {
+                    let there_and_back = [(from, to(9)), (to(9), from)];
+                    for (from, to) in there_and_back {
+                        roots.move_root("tide", from, to).await.unwrap();
+                    }
+                    assert_eq!(commit(one).await.err().unwrap().kind(), Kind::Conflict);
+                } else {
+                    commit(one).await.unwrap();
+                }
+                assert_eq!(commit(two).await.err().unwrap().kind(), Kind::Conflict);
+                assert_eq!(roots.root("tide").await.unwrap(), first);
+            }
+        });
+    }
+
+    #[test]
+    fn a_move_in_a_larger_batch_happens_with_it_or_not_at_all() {
+        block_on(async {
+            let store = blobs().await.store().clone();
+            let roots = EngineRoots::new(store.clone());
+            let mut batch = Batch::new();
+            batch.put(crate::engine::Space(0x80), "key", "value");
+            let view = store.view();
+            let moved = roots.move_in(&mut batch, &view, "tide", to(7), to(1)).await;
+            assert_eq!(moved.unwrap_err().kind(), Kind::Conflict);
+            roots
+                .move_in(&mut batch, &view, "tide", None, to(1))
+                .await
+                .unwrap();
+            roots.move_root("tide", None, to(2)).await.unwrap();
+            let commit = store.commit(batch, Durability::Strict).await;
+            assert_eq!(commit.err().unwrap().kind(), Kind::Conflict);
+            let other = store.get(crate::engine::Space(0x80), b"key").await;
+            assert_eq!(other.unwrap(), None);
+            assert_eq!(roots.root("tide").await.unwrap(), to(2));
+        });
+    }
+}

@@ -125,3 +125,60 @@ impl<B: Body> Split<B> {
         (chunk, bytes)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::blob::conformance::{Pieces, noise};
+    use futures::executor::block_on;
+
+    fn split(bytes: &Bytes, piece: usize) -> Split<Pieces> {
+        match block_on(read(Pieces::new(bytes.clone(), piece))).unwrap() {
+            Read::Large(split) => split,
+            Read::Small(_) => panic!("a large stream was taken for a small one"),
+        }
+    }
+
+    #[test]
+    fn a_stream_of_any_length_is_held_a_group_at_a_time() {
+        let bytes = noise(1, 40_000_000);
+        for piece in [1000, 3_000_000] {
+            let mut split = split(&bytes, piece);
+            let mut at = 0;
+            loop {
+                let group = block_on(split.group()).unwrap();
+                let len: usize = group.iter().map(|(_, bytes)| bytes.len()).sum();
+                assert!(len < GROUP + MAX, "{len}");
+                for (chunk, part) in &group {
+                    assert_eq!(part.len(), chunk.len as usize);
+                    assert_eq!(Pointer::of(part), chunk.pointer);
+                    assert_eq!(*part, bytes.slice(at..at + part.len()));
+                    at += part.len();
+                }
+                if group.is_empty() {
+                    break;
+                }
+            }
+            assert_eq!(at, bytes.len());
+            assert_eq!(split.size, bytes.len() as u64);
+            assert_eq!(split.finish(), Pointer::of(&bytes));
+        }
+    }
+
+    #[test]
+    fn a_stream_of_up_to_the_longest_chunk_is_small_however_it_comes() {
+        for (len, piece, small) in [
+            (0, 1, true),
+            (MAX, 100_000, true),
+            (MAX, MAX, true),
+            (MAX + 1, MAX, false),
+            (MAX + 1, MAX + 1, false),
+        ] {
+            let bytes = noise(2, len);
+            match block_on(read(Pieces::new(bytes.clone(), piece))).unwrap() {
+                Read::Small(whole) => assert!(small && whole == bytes),
+                Read::Large(_) => assert!(!small),
+            }
+        }
+    }
+}

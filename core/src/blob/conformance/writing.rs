@@ -366,3 +366,33 @@ async fn puts_and_deletes_at_once_leave_a_whole_blob_or_none<S: BlobStore>(store
     }
     Ok(())
 }
+
+pub(super) async fn reopens<S: BlobStore>(open: &impl AsyncFn() -> S) -> Checked {
+    let blobs = [
+        noise(40, 0),
+        noise(41, 100),
+        noise(42, MAX),
+        noise(43, 3_000_000),
+    ];
+    let deleted = [noise(44, 100), noise(45, 2_000_000)];
+    let store = open().await;
+    for blob in blobs.iter().chain(&deleted) {
+        put(&store, blob).await?;
+    }
+    for blob in &deleted {
+        ensure!(
+            store.delete(&Pointer::of(blob)).await?,
+            "delete says it was not there"
+        );
+    }
+    drop(store);
+    let store = open().await;
+    for blob in &blobs {
+        reads(&store, blob).await?;
+    }
+    listing(&store, &blobs).await?;
+    for blob in &deleted {
+        absent(&store, &Pointer::of(blob)).await?;
+    }
+    Ok(())
+}

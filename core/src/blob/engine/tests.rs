@@ -23,17 +23,24 @@ impl Entropy for Seven {
     }
 }
 
+/// An empty store, large enough for a test that nobody does background work for.
 pub(in crate::blob) async fn blobs() -> EngineBlobs<MemoryVolume> {
     open(MemoryVolume::new()).await
 }
 
-async fn open(volume: MemoryVolume) -> EngineBlobs<MemoryVolume> {
+pub(in crate::blob) async fn open(volume: MemoryVolume) -> EngineBlobs<MemoryVolume> {
+    let store = Store::open(volume, &Seven, Options::default()).await;
+    EngineBlobs::new(store.unwrap())
+}
+
+/// An empty store that is soon full of what only background work can put away.
+async fn small_blobs() -> EngineBlobs<MemoryVolume> {
     let options = Options {
         log_size: 256 << 10,
         memory_budget: 1 << 20,
         ..Options::default()
     };
-    let store = Store::open(volume, &Seven, options).await;
+    let store = Store::open(MemoryVolume::new(), &Seven, options).await;
     EngineBlobs::new(store.unwrap())
 }
 

@@ -110,7 +110,7 @@ async fn put(blobs: &EngineBlobs<MemoryVolume>, pointer: &Pointer, parts: &[Byte
 #[test]
 fn puts_deletes_and_sweeps_in_any_order_lose_no_chunk_that_a_visible_list_names() {
     for seed in 0..150 {
-        let blobs = block_on(blobs());
+        let blobs = block_on(small_blobs());
         let kept = Kept::default();
         let mut tasks: Vec<Task<'_>> = Vec::new();
         for task in 0..4 {
@@ -151,7 +151,7 @@ fn streams_and_deletes_of_the_same_large_blobs_in_any_order_leave_them_whole_or_
         data.slice(..1_500_000),
     ];
     for seed in 0..12 {
-        let blobs = block_on(blobs());
+        let blobs = block_on(small_blobs());
         let mut tasks: Vec<Task<'_>> = Vec::new();
         for part in &parts {
             for _ in 0..2 {
@@ -222,28 +222,4 @@ fn of_two_batches_that_publish_or_remove_the_same_blob_the_second_conflicts_and_
             empty(&blobs).await;
         }
     });
-}
-
-#[test]
-fn roots_moved_at_once_from_the_same_value_have_one_winner_whatever_the_order() {
-    for seed in 0..50 {
-        let blobs = block_on(blobs());
-        let roots = EngineRoots::new(blobs.store().clone());
-        let won = crate::sync::Mutex::new(Vec::new());
-        let mut tasks: Vec<Task<'_>> = Vec::new();
-        for n in 1..5 {
-            let (roots, won) = (&roots, &won);
-            tasks.push(Box::pin(async move {
-                let to = Pointer::from_bytes([n; 32]);
-                match roots.move_root("tide", None, Some(to)).await {
-                    Ok(()) => won.lock().push(to),
-                    Err(error) => assert_eq!(error.kind(), Kind::Conflict),
-                }
-            }));
-        }
-        run(&blobs, tasks, seed);
-        let won = won.lock().clone();
-        assert_eq!(won.len(), 1);
-        assert_eq!(block_on(roots.root("tide")).unwrap(), Some(won[0]));
-    }
 }

@@ -188,6 +188,29 @@ fn a_chunk_without_a_list_stays_for_one_sweep_and_goes_with_the_next() {
 }
 
 #[test]
+fn a_chunk_that_comes_again_during_a_sweep_stays() {
+    block_on(async {
+        for polls in 0..12 {
+            let blobs = blobs().await;
+            let bytes = noise(15, 1000);
+            let chunk = blobs.put_chunk(bytes.clone()).await.unwrap();
+            blobs.sweep().await.unwrap();
+            let mut sweep = core::pin::pin!(blobs.sweep());
+            let mut swept = false;
+            for _ in 0..polls {
+                swept = swept || poll!(&mut sweep).is_ready();
+            }
+            blobs.put_chunk(bytes).await.unwrap();
+            if !swept {
+                sweep.await.unwrap();
+            }
+            assert_eq!(blobs.has_chunks(&[chunk]).await.unwrap(), [true], "{polls}");
+            consistent(&blobs).await;
+        }
+    });
+}
+
+#[test]
 fn a_deletion_that_was_dropped_half_way_is_finished_by_the_next_release() {
     block_on(async {
         let blobs = blobs().await;
