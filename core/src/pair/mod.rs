@@ -15,6 +15,36 @@
 //! | `status.rs`, `finish.rs` | what is left; waiting for it; closing |
 //! | `repair.rs` | finding damage, fetching it again |
 //!
+//! ```
+//! # use core::time::Duration;
+//! # use littoral_core::{Result, port::{Clock, Entropy}};
+//! # #[derive(Clone, Copy)] struct Host;
+//! # impl Clock for Host {
+//! #     fn now(&self) -> Duration { Duration::ZERO }
+//! #     async fn sleep(&self, _: Duration) { core::future::pending().await }
+//! # }
+//! # impl Entropy for Host {
+//! #     fn fill(&self, b: &mut [u8]) -> Result<()> { b.fill(7); Ok(()) }
+//! # }
+//! # futures::executor::block_on(async {
+//! use littoral_core::{
+//!     blob::MemoryBlobs,
+//!     engine::{self, Durability, Store},
+//!     pair::{Options, Pair},
+//!     port::MemoryVolume,
+//! };
+//! let store = Store::open(MemoryVolume::new(), &Host, engine::Options::default()).await?;
+//! let pair = Pair::open(store, MemoryBlobs::new(), Host, Options::default()).await?;
+//! let work = async {
+//!     let receipt = pair.put("high tide").await?; // here, and durable
+//!     receipt.wait(Durability::Remote).await?; // and there
+//!     pair.close(Duration::from_secs(5)).await
+//! };
+//! let (left, ()) = futures::join!(work, pair.drive());
+//! assert_eq!(left?.count, 0);
+//! # Ok::<(), littoral_core::Error>(()) }).unwrap();
+//! ```
+//!
 //! `docs/pairing.md` tells the states of an item and how each race is closed.
 
 mod account;

@@ -9,7 +9,7 @@ use crate::{
 };
 use alloc::sync::Arc;
 use bytes::Bytes;
-use core::{future::Future, pin::pin};
+use core::{future::Future, pin::pin, time::Duration};
 use event_listener::Event;
 use futures::future::{Either, select};
 use hashbrown::HashSet;
@@ -36,10 +36,21 @@ impl<V: Volume, S: Remote, E: Environment> Pair<V, S, E> {
         progress: &Progress,
         transfer: impl Future<Output = Result<T>>,
     ) -> Result<T> {
+        self.moving_for(self.0.options.stall, progress, transfer)
+            .await
+    }
+
+    /// [`moving`](Self::moving) with a patience of its own.
+    pub(super) async fn moving_for<T>(
+        &self,
+        stall: Duration,
+        progress: &Progress,
+        transfer: impl Future<Output = Result<T>>,
+    ) -> Result<T> {
         let mut transfer = pin!(transfer);
         let mut seen = progress.steps();
         loop {
-            let patience = pin!(self.0.env.sleep(self.0.options.stall));
+            let patience = pin!(self.0.env.sleep(stall));
             match select(transfer.as_mut(), patience).await {
                 Either::Left((outcome, _)) => return outcome,
                 Either::Right(((), _)) => {
@@ -48,8 +59,7 @@ impl<V: Volume, S: Remote, E: Environment> Pair<V, S, E> {
                         return Err(Error::new(
                             Kind::Timeout,
                             alloc::format!(
-                                "nothing moved between here and the remote for {:?}",
-                                self.0.options.stall
+                                "nothing moved between here and the remote for {stall:?}"
                             ),
                         ));
                     }

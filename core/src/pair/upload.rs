@@ -14,6 +14,7 @@ use crate::{
     port::Volume,
 };
 use alloc::{string::ToString, vec::Vec};
+use core::time::Duration;
 use futures::future::join_all;
 use hashbrown::HashSet;
 
@@ -54,6 +55,9 @@ const ASK_FROM: u64 = 64 << 10;
 
 /// Chunks that slow is asked about at a time.
 const ASKED: usize = 1000;
+
+/// Bytes that the slowest of remotes hashes in a second.
+const HASHED: u64 = 16 << 20;
 
 /// Chunks of one blob that travel at a time.
 const WINDOW: usize = 8;
@@ -242,10 +246,11 @@ impl<V: Volume, S: Remote, E: Environment> Pair<V, S, E> {
                 }
             }
         }
-        match self
-            .moving(progress, self.0.slow.put_list(&pointer, list))
-            .await
-        {
+        // Before it answers, slow hashes the whole blob.
+        let hashing = Duration::from_secs(list.size() / HASHED);
+        let patience = self.0.options.stall.saturating_add(hashing);
+        let named = self.0.slow.put_list(&pointer, list);
+        match self.moving_for(patience, progress, named).await {
             Err(error) if error.kind() == Kind::NotFound => {
                 self.0.chunks.forget();
                 Err(Failure::Slow(error.with_kind(Kind::Transient).context(

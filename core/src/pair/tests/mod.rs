@@ -3,6 +3,8 @@
 
 mod cache;
 mod close;
+#[cfg(feature = "conformance")]
+mod conformance;
 mod delete;
 mod drops;
 mod queue;

@@ -440,7 +440,7 @@ impl World {
     }
 }
 
-async fn open(disk: &Disk, slow: &Slow, env: &Env, options: &Options) -> TestPair {
+pub async fn open(disk: &Disk, slow: &Slow, env: &Env, options: &Options) -> TestPair {
     let store = Store::open(disk.clone(), env, small_store()).await.unwrap();
     Pair::open(store, slow.clone(), env.clone(), options.clone())
         .await
@@ -487,7 +487,7 @@ pub struct Choosy<S> {
 }
 
 impl<S> Choosy<S> {
-    fn new(inner: S) -> Self {
+    pub fn new(inner: S) -> Self {
         Choosy {
             inner,
             turned_down: Arc::default(),
