@@ -25,7 +25,8 @@ use answer::{Checked, corrupt};
 use bytes::Bytes;
 use core::{fmt, ops::Range};
 use requests::{
-    Blobs, JSON_TYPE, LIST_TYPE, Move, Root, Roots, blob_path, chunk_path, chunks_path, root_path,
+    Blobs, JSON_TYPE, LIST_TYPE, Move, MovedTo, Root, Roots, blob_path, chunk_path, chunks_path,
+    root_path,
 };
 
 /// Rows asked for at a time, at most.
@@ -231,7 +232,7 @@ impl<H: Http> BlobStore for HttpBlobs<H> {
 
     async fn delete(&self, pointer: &Pointer) -> Result<bool> {
         let path = blob_path(pointer);
-        let answer = self.ask(Method::Delete, &path, None, &[200, 204]).await?;
+        let answer = self.ask(Method::Delete, &path, None, &[204]).await?;
         Ok(answer.is_some())
     }
 
@@ -295,8 +296,13 @@ impl<H: Http> BlobStore for HttpBlobs<H> {
     async fn put_list(&self, pointer: &Pointer, list: ChunkList) -> Result<()> {
         self.has_chunks_at_all()?;
         list.check()?;
-        self.upload(&chunks_path(pointer), LIST_TYPE, list.encode().into())
-            .await
+        self.upload(
+            &chunks_path(pointer),
+            LIST_TYPE,
+            list.encode().into(),
+            pointer,
+        )
+        .await
     }
 }
 
@@ -326,9 +332,14 @@ impl<H: Http> RootStore for HttpBlobs<H> {
                 ),
             });
         }
-        self.expect(response, &[200, 201, 204], Method::Put, &path)
-            .await
-            .map(drop)
+        let response = self.expect(response, &[200], Method::Put, &path).await?;
+        let answer: Result<MovedTo> = answer::json(response, JSON).await;
+        match answer {
+            Ok(moved) if moved.pointer == to => Ok(()),
+            Ok(_) => Err(corrupt("that it moved the root elsewhere")),
+            Err(error) => Err(error),
+        }
+        .map_err(|error| error.context(self.what(Method::Put, &path)))
     }
 
     /// As the trait says; at most 1,000 rows, whatever the limit.

@@ -131,9 +131,14 @@ pub(super) async fn put<S: Served>(
         true => StatusCode::OK,
         false => StatusCode::CREATED,
     };
+    Ok(stored(status, &pointer))
+}
+
+/// The answer to a put names what was stored: so a client can tell it from a server that says yes to everything.
+pub(super) fn stored(status: StatusCode, pointer: &Pointer) -> Response {
     let mut response = reply::empty(status);
-    response.headers_mut().insert(header::ETAG, etag(&pointer));
-    Ok(response)
+    response.headers_mut().insert(header::ETAG, etag(pointer));
+    response
 }
 
 /// A blob whose pointer the client knows only at its end.

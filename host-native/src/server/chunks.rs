@@ -1,7 +1,7 @@
 //! `/v1/chunks`, and the lists of them.
 
 use super::{
-    blobs::{about, asked, not_there, pointer},
+    blobs::{about, asked, not_there, pointer, stored},
     reply::{self, Answer},
     routes::{App, Served},
     upload::{self, check_hash},
@@ -51,10 +51,13 @@ pub(super) async fn put<S: Served>(
             Ok(was_there.first() == Some(&true))
         })
         .await?;
-    Ok(reply::empty(match was_there {
-        true => StatusCode::OK,
-        false => StatusCode::CREATED,
-    }))
+    Ok(stored(
+        match was_there {
+            true => StatusCode::OK,
+            false => StatusCode::CREATED,
+        },
+        &chunk,
+    ))
 }
 
 pub(super) async fn has<S: Served>(State(shared): App<S>, request: Request) -> Answer {
@@ -93,5 +96,5 @@ pub(super) async fn put_list<S: Served>(
         .workers
         .run(move |store| async move { store.blobs().put_list(&pointer, list).await })
         .await?;
-    Ok(reply::empty(StatusCode::CREATED))
+    Ok(stored(StatusCode::CREATED, &pointer))
 }

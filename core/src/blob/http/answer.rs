@@ -88,6 +88,13 @@ pub(super) async fn current<B: Body>(response: Response<B>) -> Option<Option<Poi
     Some(current)
 }
 
+/// The pointer in an `ETag`. A proxy that compresses may have made it a weak one.
+pub(super) fn tagged(etag: &str) -> Option<Pointer> {
+    let strong = etag.strip_prefix("W/").unwrap_or(etag);
+    let hex = strong.strip_prefix('"')?.strip_suffix('"')?;
+    Pointer::from_hex(hex).ok()
+}
+
 pub(super) fn corrupt(what: &str) -> Error {
     Error::new(Kind::Corrupt, alloc::format!("the remote sent {what}"))
 }

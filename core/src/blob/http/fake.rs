@@ -63,6 +63,10 @@ fn bytes(body: Bytes, headers: &[(&str, &str)]) -> Answer {
     answer(200, &all, body)
 }
 
+fn stored(status: u16, hex: &str) -> Answer {
+    answer(status, &[("etag", &alloc::format!("\"{hex}\""))], "")
+}
+
 fn json_answer(value: Value) -> Answer {
     let kind = [("content-type", "application/json")];
     answer(200, &kind, value.to_string().into_bytes())
@@ -164,7 +168,7 @@ impl FakeRemote {
                 }
                 let there = self.blobs.has(&[pointer]).await?[0];
                 self.blobs.put(body).await?;
-                Ok(answer(if there { 200 } else { 201 }, &[], ""))
+                Ok(stored(if there { 200 } else { 201 }, hex))
             }
             (Method::Delete, ["v1", "blobs", hex]) => {
                 match self.blobs.delete(&hex.parse()?).await? {
@@ -181,7 +185,7 @@ impl FakeRemote {
             (Method::Put, ["v1", "blobs", hex, "chunks"]) => {
                 let list = ChunkList::decode(&body)?;
                 self.blobs.put_list(&hex.parse()?, list).await?;
-                Ok(answer(201, &[], ""))
+                Ok(stored(201, hex))
             }
             (Method::Get, ["v1", "chunks", hex]) => {
                 Ok(bytes(self.blobs.get_chunk(&hex.parse()?).await?, &[]))
@@ -189,7 +193,7 @@ impl FakeRemote {
             (Method::Put, ["v1", "chunks", hex]) => {
                 assert_eq!(Pointer::of(&body).to_string(), *hex);
                 self.blobs.put_chunk(body).await?;
-                Ok(answer(201, &[], ""))
+                Ok(stored(201, hex))
             }
             (Method::Get, ["v1", "roots"]) => {
                 let roots = self
@@ -265,7 +269,7 @@ impl FakeRemote {
                     "current": self.blobs.root(name).await?,
                 }))
             }),
-            done => done.map(|()| answer(200, &[], "")),
+            done => done.map(|()| json_answer(json!({ "pointer": wanted["to"] }))),
         }
     }
 }

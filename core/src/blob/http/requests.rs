@@ -77,12 +77,28 @@ impl<H: Http> HttpBlobs<H> {
         Err(error.context(self.what(method, path)))
     }
 
-    pub(super) async fn upload(&self, path: &str, kind: &str, bytes: Bytes) -> Result<()> {
+    /// Sends what makes `pointer`. The answer has to name it: a server that says 200 to everything, such as a
+    /// hotel's, must not be taken for one that has it.
+    pub(super) async fn upload(
+        &self,
+        path: &str,
+        kind: &str,
+        bytes: Bytes,
+        pointer: &Pointer,
+    ) -> Result<()> {
         let header = Some(("content-type", kind.to_string()));
         let response = self.send(Method::Put, path, header, bytes).await?;
-        self.expect(response, &[200, 201, 204], Method::Put, path)
-            .await
-            .map(drop)
+        let response = self
+            .expect(response, &[200, 201, 204], Method::Put, path)
+            .await?;
+        match response.header("etag").and_then(answer::tagged) {
+            Some(stored) if stored == *pointer => Ok(()),
+            Some(other) => Err(corrupt(&alloc::format!("that it stored {other}"))),
+            None => Err(corrupt(
+                "no ETag with the pointer: another server may answer",
+            )),
+        }
+        .map_err(|error| error.context(self.what(Method::Put, path)))
     }
 
     pub(super) async fn post<Q: Serialize, A: for<'a> Deserialize<'a>>(
@@ -179,7 +195,8 @@ impl<H: Http> HttpBlobs<H> {
 
     pub(super) async fn upload_whole(&self, bytes: Bytes) -> Result<Pointer> {
         let pointer = Pointer::of(&bytes);
-        self.upload(&blob_path(&pointer), BYTES_TYPE, bytes).await?;
+        self.upload(&blob_path(&pointer), BYTES_TYPE, bytes, &pointer)
+            .await?;
         Ok(pointer)
     }
 
@@ -223,8 +240,10 @@ impl<H: Http> HttpBlobs<H> {
     }
 
     pub(super) async fn upload_chunk(&self, chunk: Pointer, bytes: Bytes) -> Result<()> {
-        self.upload(&chunk_path(&chunk), BYTES_TYPE, bytes).await
+        self.upload(&chunk_path(&chunk), BYTES_TYPE, bytes, &chunk)
+            .await
     }
+
     pub(super) fn no_api(&self) -> Error {
         Error::new(
             Kind::InvalidInput,
@@ -315,6 +334,14 @@ pub(super) struct RootRow {
 #[derive(Deserialize)]
 pub(super) struct Root {
     pub pointer: Pointer,
+}
+
+/// Where a root is after a move.
+#[derive(Deserialize)]
+pub(super) struct MovedTo {
+    // Without this, saying nothing would be taken for "nowhere".
+    #[serde(deserialize_with = "Option::deserialize")]
+    pub pointer: Option<Pointer>,
 }
 
 #[derive(Serialize)]

@@ -365,6 +365,20 @@ fn questions() -> Vec<(&'static str, Asked)> {
         ("get", Box::new(|c| block_on(c.get(&P)).map(drop))),
         ("root", Box::new(|c| block_on(c.root("a")).map(drop))),
         ("roots", Box::new(|c| block_on(c.roots(None, 9)).map(drop))),
+        ("put", Box::new(|c| block_on(c.put("a".into())).map(drop))),
+        (
+            "put_chunk",
+            Box::new(|c| block_on(c.put_chunk("a".into())).map(drop)),
+        ),
+        (
+            "move_root",
+            Box::new(|c| block_on(c.move_root("a", None, Some(P)))),
+        ),
+        (
+            "remove a root",
+            Box::new(|c| block_on(c.move_root("a", Some(P), None))),
+        ),
+        ("delete", Box::new(|c| block_on(c.delete(&P)).map(drop))),
     ]
 }
 
