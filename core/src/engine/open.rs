@@ -116,6 +116,10 @@ async fn unfinished<V: Volume>(device: &Device<V>, len: u64, head: &[u8]) -> Res
     if !magic || !zero(head.get(FIELDS..).unwrap_or_default()) || len > LOGS + 2 * super::MAX_LOG {
         return Ok(false);
     }
+    // A store that was cut short, which has been written to, is none that was being made.
+    if Superblock::parse(head).is_ok_and(|superblock| superblock.generation > 1) {
+        return Ok(false);
+    }
     let mut at = LOGS;
     while at < len {
         let piece = (len - at).min(1 << 20);
