@@ -2,7 +2,7 @@
 
 use clap::{Args, Parser, Subcommand, builder::NonEmptyStringValueParser};
 use littoral::core::blob::Pointer;
-use std::{fmt, net::SocketAddr, path::PathBuf};
+use std::{fmt, net::SocketAddr, path::PathBuf, time::Duration};
 
 /// A crash-safe store in one file that works offline and brings everything to a remote in time.
 ///
@@ -56,6 +56,10 @@ pub struct Global {
     )]
     pub token: Option<Token>,
 
+    /// Give the remote up after this many seconds without any progress
+    #[arg(long, global = true, value_name = "SECONDS", default_value_t = 30)]
+    pub timeout: u64,
+
     /// Results, and errors, as JSON: one document, or one a line where there are many
     #[arg(long, global = true)]
     pub json: bool,
@@ -63,6 +67,13 @@ pub struct Global {
     /// No progress and no remarks, only results and errors
     #[arg(long, short, global = true)]
     pub quiet: bool,
+}
+
+impl Global {
+    /// How long to wait for a remote that does nothing.
+    pub fn patience(&self) -> Duration {
+        Duration::from_secs(self.timeout.max(1))
+    }
 }
 
 #[derive(Debug, Subcommand)]
@@ -80,7 +91,7 @@ pub enum Command {
     /// Delete blobs, here and on the remote
     Rm(Rm),
     /// Bring everything that is queued to the remote
-    Sync(Sync),
+    Sync,
     /// Say how the store and its queue are
     Status,
     /// Read everything, and check every checksum
@@ -177,13 +188,6 @@ pub struct Wait {
 }
 
 #[derive(Debug, Args)]
-pub struct Sync {
-    /// Give up after this many seconds; what is left stays queued
-    #[arg(long, value_name = "SECONDS")]
-    pub timeout: Option<u64>,
-}
-
-#[derive(Debug, Args)]
 pub struct Backup {
     /// The copy; must not be there yet
     pub file: PathBuf,
@@ -257,15 +261,15 @@ pub struct Serve {
     /// The address to listen at; port 0 is any that is free
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:7420")]
     pub listen: SocketAddr,
-    /// Allow pages of this origin, or `*` for all, to use it
+    /// Let only pages of this origin use it, or of these [default: of any]
     #[arg(long, value_name = "ORIGIN")]
-    pub cors: Vec<String>,
+    pub origin: Vec<String>,
     /// Refuse blobs of more bytes than this
     #[arg(long, value_name = "BYTES")]
     pub max_blob: Option<u64>,
-    /// Serve without a token on an address that others can reach
+    /// Serve without a token at an address that others can reach
     #[arg(long)]
-    pub open: bool,
+    pub public: bool,
 }
 
 #[derive(Debug, Args)]
@@ -324,8 +328,9 @@ fn expected(text: &str) -> Result<Expected, String> {
     }
 }
 
-fn pointer(text: &str) -> Result<Pointer, String> {
-    let parsed = if text.starts_with('b') && text.len() != 64 {
+pub fn pointer(text: &str) -> Result<Pointer, String> {
+    // A CID in base 32 starts with `b` and is shorter than 64 digits.
+    let parsed = if text.starts_with('b') && (50..64).contains(&text.len()) {
         Pointer::from_cid(text)
     } else {
         Pointer::from_hex(text)

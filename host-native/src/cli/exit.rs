@@ -1,5 +1,6 @@
 //! How the program ends: exit statuses, and errors that say what to do next.
 
+use super::output::without_repetition;
 use littoral::core::{Error, Kind};
 use std::error::Error as _;
 
@@ -18,12 +19,12 @@ Exit status:
   9    no permission to write
   10   no room
   11   an earlier write failed: open the store again
-  12   incomplete: some files could not be read, and the root was not moved
+  12   incomplete: some files could not be read (`import` moves the root then only with --skip-unreadable)
   130  interrupted; what was acknowledged is there
 
 Results go to standard output, everything else to standard error. With --json an error is a document
-on standard output too: {\"error\":{\"code\":...,\"message\":...,\"hint\":...}} (`cat` keeps standard output for the blob, and
-reports on standard error).
+on standard output too, the last one: {\"error\":{\"code\":...,\"message\":...,\"hint\":...}} (`cat` keeps standard
+output for the blob, and reports on standard error).
 
 Examples:
   littoral put photo.jpg                        prints the pointer
@@ -39,10 +40,7 @@ pub struct Exit(pub u8);
 
 impl Exit {
     pub const DONE: Exit = Exit(0);
-    pub const OTHER: Exit = Exit(1);
     pub const USAGE: Exit = Exit(2);
-    pub const DAMAGED: Exit = Exit(4);
-    pub const UNREACHABLE: Exit = Exit(6);
     pub const INCOMPLETE: Exit = Exit(12);
     pub const INTERRUPTED: Exit = Exit(130);
 
@@ -117,7 +115,7 @@ impl From<Error> for Failure {
             }
             cause = error.source();
         }
-        let failure = Failure::new(error.kind(), message);
+        let failure = Failure::new(error.kind(), without_repetition(&message));
         match hint(error.kind()) {
             Some(text) => failure.hint(text),
             None => failure,
@@ -154,7 +152,7 @@ mod tests {
         for kind in Kind::ALL {
             let exit = Exit::of(kind);
             let has_none = matches!(kind, Kind::Closed | Kind::NotImplemented);
-            assert_eq!(exit == Exit::OTHER, has_none, "{kind:?}");
+            assert_eq!(exit == Exit(1), has_none, "{kind:?}");
             assert!(HELP.contains(&format!("\n  {:<3}  ", exit.0)), "{kind:?}");
         }
     }

@@ -140,3 +140,45 @@ pub fn count(n: u64) -> impl Display {
 pub fn plural(n: u64, one: &str, many: &str) -> String {
     format!("{} {}", count(n), if n == 1 { one } else { many })
 }
+
+/// A message without the requests in front of it, for where the remote is known.
+pub fn without_urls(message: &str) -> String {
+    let parts = message.split(": ");
+    let parts: Vec<&str> = parts.skip_while(|part| part.contains("://")).collect();
+    match parts.is_empty() {
+        true => message.to_owned(),
+        false => parts.join(": "),
+    }
+}
+
+/// A message in which nothing is said that was said just before.
+pub fn without_repetition(message: &str) -> String {
+    let mut parts: Vec<&str> = Vec::new();
+    for part in message.split(": ") {
+        if !parts.last().is_some_and(|before| before.contains(part)) {
+            parts.push(part);
+        }
+    }
+    parts.join(": ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TOLD: &str = "PUT http://a:1/v1/x: http://a:1/v1/x: it cannot be reached: refused";
+
+    #[test]
+    fn a_message_is_shown_without_its_requests() {
+        assert_eq!(without_urls(TOLD), "it cannot be reached: refused");
+        assert_eq!(without_urls("refused"), "refused");
+        assert_eq!(without_urls("http://a:1/"), "http://a:1/");
+    }
+
+    #[test]
+    fn nothing_is_said_twice() {
+        let told = "PUT http://a:1/v1/x: it cannot be reached: refused";
+        assert_eq!(without_repetition(TOLD), told);
+        assert_eq!(without_repetition("a: b: a"), "a: b: a");
+    }
+}

@@ -14,16 +14,6 @@ pub fn bytes(output: Output, what: &str, total: u64) -> ProgressBar {
     bar
 }
 
-/// A bar over things.
-pub fn items(output: Output, what: &str, total: u64) -> ProgressBar {
-    let bar = bar(output, Some(total));
-    bar.set_style(style(
-        "{prefix:<10} {bar:30.cyan/dim} {human_pos:>10} of {human_len:<10} {per_sec:>13}  {msg}",
-    ));
-    bar.set_prefix(what.to_owned());
-    bar
-}
-
 /// Something that goes on, nobody knows how long.
 pub fn spinner(output: Output, what: &str) -> ProgressBar {
     let bar = bar(output, None);

@@ -18,6 +18,7 @@ use cap_std::{
 use littoral_core::{
     Error, Kind, Result,
     blob::{BlobStore, Pointer},
+    engine::Durability,
 };
 use std::{
     collections::VecDeque,
@@ -35,6 +36,9 @@ use std::{
 pub struct ExportOptions {
     /// What to do about files that are there.
     pub existing: Existing,
+    /// `Strict`: everything survives power loss once the call has returned. Anything weaker: the system
+    /// writes it to the disk when it sees fit.
+    pub durability: Durability,
     /// Files that are fetched and written at the same time. At least 1.
     pub in_flight: usize,
 }
@@ -43,6 +47,7 @@ impl Default for ExportOptions {
     fn default() -> Self {
         ExportOptions {
             existing: Existing::Refuse,
+            durability: Durability::Strict,
             in_flight: 32,
         }
     }
@@ -75,7 +80,7 @@ pub struct Exported {
 
 /// Writes the tree that `pointer` names into the directory `target`, which is made if it is not there.
 ///
-/// Once it has returned, everything survives power loss. What cannot be read from the store, or
+/// Once it has returned, everything survives power loss, unless asked otherwise. What cannot be read from the store, or
 /// not be called that on this system, is in [`Exported::problems`], and the rest goes on.
 ///
 /// Dropping the future stops it; files that are there are whole.
@@ -94,13 +99,13 @@ where
     S: BlobStore + Clone + Send + Sync + 'static,
 {
     // Nothing is made on disk for a pointer that is no tree.
-    let fetching = store.clone();
-    let directory = unblock(move || block_on(fetch_directory(&fetching, &pointer))).await?;
+    let directory = start_fetching(store, pointer).await?;
     let path = target.to_owned();
     let existing = options.existing;
     let dir = unblock(move || open_target(&path, existing))
         .await
         .map_err(|error| error.context(show_path(target)))?;
+    let durability = options.durability;
     let mut export = Export {
         store: store.clone(),
         options,
@@ -112,9 +117,11 @@ where
     };
     let top = dir.clone();
     export.tree(dir, directory, progress).await?;
-    unblock(move || flush(&top)).await.map_err(|error| {
-        Error::from(error).context(format!("{} could not be synced", show_path(target)))
-    })?;
+    if durability >= Durability::Strict {
+        unblock(move || flush(&top)).await.map_err(|error| {
+            Error::from(error).context(format!("{} could not be synced", show_path(target)))
+        })?;
+    }
     Ok(export.done)
 }
 
@@ -131,7 +138,14 @@ struct Level {
     path: PathBuf,
     /// What is left of it, last first.
     left: Vec<Entry>,
+    /// Its next directories, which are fetched while others are written; first come first.
+    ahead: VecDeque<Task<Result<Directory>>>,
+    /// How many of `left`, from the end, have been looked through for directories to fetch.
+    looked: usize,
 }
+
+/// Directories of one level that are fetched ahead.
+const AHEAD: usize = 16;
 
 struct Written {
     bytes: u64,
@@ -181,7 +195,7 @@ where
     ) -> Result<()> {
         let mut stack = vec![Level::new(dir, PathBuf::new(), directory)];
         while let Some(level) = stack.last_mut() {
-            let Some(entry) = level.left.pop() else {
+            let Some((entry, fetching)) = level.take(&self.store) else {
                 stack.pop();
                 progress(Step::Directory);
                 continue;
@@ -194,9 +208,10 @@ where
                     continue;
                 }
             };
-            let (dir, depth) = (level.dir.clone(), stack.len());
-            if entry.kind == EntryKind::Directory {
-                if let Some(level) = self.enter(dir, entry, path, depth).await? {
+            let dir = level.dir.clone();
+            if let Some(fetching) = fetching {
+                let depth = stack.len();
+                if let Some(level) = self.enter(dir, entry, path, depth, fetching).await? {
                     stack.push(level);
                 }
             } else {
@@ -218,19 +233,22 @@ where
         entry: Entry,
         path: PathBuf,
         depth: usize,
+        fetching: Task<Result<Directory>>,
     ) -> Result<Option<Level>> {
-        let (store, existing) = (self.store.clone(), self.options.existing);
-        let made = unblock(move || {
-            if depth >= MAX_DEPTH {
-                let why = format!("directories deeper than {MAX_DEPTH} are not exported");
-                return Err(Failed::Entry(Error::new(Kind::InvalidInput, why)));
-            }
-            let directory =
-                block_on(fetch_directory(&store, &entry.pointer)).map_err(Failed::store)?;
-            Ok((make_directory(&dir, &entry, existing)?, directory))
-        });
+        if depth >= MAX_DEPTH {
+            let why = format!("directories deeper than {MAX_DEPTH} are not exported");
+            let error = Error::new(Kind::InvalidInput, why);
+            self.done.problems.push(Problem { path, error });
+            return Ok(None);
+        }
+        let directory = match fetching.await {
+            Ok(directory) => directory,
+            Err(error) => return self.failed(path, Failed::store(error)).map(|()| None),
+        };
+        let existing = self.options.existing;
+        let made = unblock(move || make_directory(&dir, &entry, existing));
         match made.await {
-            Ok((dir, directory)) => {
+            Ok(dir) => {
                 self.done.directories += 1;
                 Ok(Some(Level::new(Arc::new(dir), path, directory)))
             }
@@ -276,9 +294,53 @@ where
 
 impl Level {
     fn new(dir: Arc<Dir>, path: PathBuf, directory: Directory) -> Self {
-        let left = directory.entries().iter().rev().cloned().collect();
-        Level { dir, path, left }
+        Level {
+            dir,
+            path,
+            left: directory.entries().iter().rev().cloned().collect(),
+            ahead: VecDeque::new(),
+            looked: 0,
+        }
     }
+
+    /// The next entry, and if it is a directory, what fetches it.
+    fn take<S>(&mut self, store: &S) -> Option<(Entry, Option<Task<Result<Directory>>>)>
+    where
+        S: BlobStore + Clone + Send + Sync + 'static,
+    {
+        self.fetch_ahead(store);
+        let entry = self.left.pop()?;
+        self.looked = self.looked.saturating_sub(1);
+        let fetching = (entry.kind == EntryKind::Directory).then(|| {
+            let begun = self.ahead.pop_front();
+            begun.unwrap_or_else(|| start_fetching(store, entry.pointer))
+        });
+        Some((entry, fetching))
+    }
+
+    /// Begins to fetch the next directories, as each costs a way to the remote and back.
+    fn fetch_ahead<S>(&mut self, store: &S)
+    where
+        S: BlobStore + Clone + Send + Sync + 'static,
+    {
+        while self.ahead.len() < AHEAD {
+            let Some(entry) = self.left.iter().rev().nth(self.looked) else {
+                return;
+            };
+            self.looked += 1;
+            if entry.kind == EntryKind::Directory {
+                self.ahead.push_back(start_fetching(store, entry.pointer));
+            }
+        }
+    }
+}
+
+fn start_fetching<S>(store: &S, pointer: Pointer) -> Task<Result<Directory>>
+where
+    S: BlobStore + Clone + Send + Sync + 'static,
+{
+    let store = store.clone();
+    unblock(move || block_on(fetch_directory(&store, &pointer)))
 }
 
 /// The directory that `pointer` names, if it is one.

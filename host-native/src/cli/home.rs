@@ -1,0 +1,241 @@
+//! The user's store, opened, with its remote.
+
+use super::{
+    args::Global,
+    exit::{Exit, Failure},
+    output::Output,
+    remote::{self, Slow},
+};
+use futures::{
+    channel::oneshot,
+    future::{Either, select},
+};
+use littoral::{
+    FileVolume, OsEntropy, System, block_on,
+    core::{
+        Kind, Result,
+        blob::Pointer,
+        engine::{self, Batch, Durability, Store},
+        pair::{self, Pair, QueueBound},
+    },
+};
+use std::{path::Path, pin::pin, thread, time::Duration};
+
+/// The pair that every command works on.
+pub type Local = Pair<FileVolume, Slow, System>;
+
+/// Closing writes what the log has into tables, which takes well under a second.
+const CLOSING: Duration = Duration::from_secs(60);
+
+/// What a command needs of the store.
+#[derive(Clone, Copy, Debug)]
+pub struct Needs {
+    pub store: Presence,
+    pub uploads: Uploads,
+    /// What each change waits for. A command that relaxes it settles everything before it reports.
+    pub durability: Durability,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Presence {
+    /// It is made if it is not there.
+    Made,
+    /// It is made if it is not there and a remote is named, which may have what is asked for.
+    MadeForRemote,
+    /// It has to be there.
+    There,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Uploads {
+    /// What is queued stays queued.
+    Wait,
+    /// What is queued goes to the remote meanwhile.
+    Run,
+}
+
+impl Needs {
+    pub fn reading() -> Self {
+        Needs {
+            store: Presence::MadeForRemote,
+            uploads: Uploads::Wait,
+            durability: Durability::Strict,
+        }
+    }
+
+    /// For a change, which waits for the remote or not.
+    pub fn changing(wait: bool) -> Self {
+        Needs {
+            store: Presence::Made,
+            uploads: if wait { Uploads::Run } else { Uploads::Wait },
+            durability: Durability::Strict,
+        }
+    }
+
+    pub fn existing() -> Self {
+        Needs {
+            store: Presence::There,
+            ..Needs::reading()
+        }
+    }
+}
+
+/// The store, open, with a thread that does its background work.
+pub struct Home {
+    pub pair: Local,
+    pub has_remote: bool,
+    driver: Option<Driver>,
+}
+
+struct Driver {
+    stop: oneshot::Sender<()>,
+    thread: thread::JoinHandle<()>,
+}
+
+impl Home {
+    pub async fn open(global: &Global, needs: Needs) -> Result<Self, Failure> {
+        let slow = remote::connect(global)?;
+        let has_remote = matches!(slow, Slow::Server(_));
+        check_presence(&global.store, needs.store, has_remote)?;
+        let store = open_store(&global.store).await?;
+        Home::over(store, slow, needs, global.patience()).await
+    }
+
+    /// A home over a store that is open already.
+    pub async fn over(
+        store: Store<FileVolume>,
+        slow: Slow,
+        needs: Needs,
+        patience: Duration,
+    ) -> Result<Self, Failure> {
+        let has_remote = matches!(slow, Slow::Server(_));
+        let mut options = pair::Options::default();
+        // Nobody empties the queue while a command waits for room in it: the disk is the bound.
+        options.queue = Some(QueueBound {
+            entries: u64::MAX,
+            bytes: u64::MAX,
+        });
+        options.durability = needs.durability;
+        // Somebody waits at the keyboard.
+        options.backoff.longest = Duration::from_secs(2);
+        options.stall = patience;
+        let pair = Pair::open(store, slow, System, options).await?;
+        if needs.uploads == Uploads::Wait {
+            pair.pause();
+        }
+        let driver = drive(pair.clone(), needs.uploads)?;
+        Ok(Home {
+            pair,
+            has_remote,
+            driver: Some(driver),
+        })
+    }
+
+    /// Ends the background work and closes the store: everything that was changed is durable then.
+    pub async fn close(mut self) -> Result<(), Failure> {
+        // What is in flight is taken up again by the next `sync`.
+        self.pair.pause();
+        self.pair.close(CLOSING).await?;
+        if let Some(driver) = self.driver.take() {
+            let _ = driver.stop.send(());
+            let _ = driver.thread.join();
+        }
+        Ok(())
+    }
+
+    /// The same failure; when it is that nothing was found here and nobody else was asked, with a hint.
+    pub fn asked(&self, failure: impl Into<Failure>) -> Failure {
+        let failure = failure.into();
+        match failure.exit == Exit::of(Kind::NotFound) && !self.has_remote {
+            true => failure.hint("if a remote has it, name that: --remote URL"),
+            false => failure,
+        }
+    }
+
+    /// Where `name` points here; where nothing is known of it here and there is nobody to ask, nowhere.
+    pub async fn root_here(&self, name: &str) -> Result<Option<Pointer>, Failure> {
+        match self.pair.root(name).await {
+            Ok(found) => Ok(found),
+            Err(error) if matches!(error.kind(), Kind::Transient | Kind::Timeout) => Ok(None),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Where `name` points on the remote, if one was named and can be reached; else here.
+    pub async fn root_now(&self, name: &str, output: Output) -> Result<Option<Pointer>, Failure> {
+        if self.has_remote {
+            match self.pair.refresh_root(name).await {
+                Ok(found) => return Ok(found),
+                Err(error) if matches!(error.kind(), Kind::Transient | Kind::Timeout) => {
+                    let here = self.pair.root(name).await;
+                    if let Ok(Some(_)) = here {
+                        output.warn(format_args!("{error}: this is where it was last"));
+                    }
+                    return Ok(here?);
+                }
+                Err(error) => return Err(error.into()),
+            }
+        }
+        self.root_here(name).await
+    }
+
+    /// Makes everything durable that was changed so far, whatever the changes themselves waited for.
+    pub async fn settle(&self) -> Result<(), Failure> {
+        let store = self.pair.store();
+        store.commit(Batch::new(), Durability::Strict).await?;
+        Ok(())
+    }
+}
+
+fn drive(pair: Local, uploads: Uploads) -> Result<Driver> {
+    let (stop, stopped) = oneshot::channel();
+    let thread = thread::Builder::new()
+        .name("littoral-driver".into())
+        .spawn(move || {
+            block_on(async {
+                let work = async {
+                    match uploads {
+                        Uploads::Run => pair.drive().await,
+                        Uploads::Wait => pair.store().drive().await,
+                    }
+                };
+                match select(pin!(work), stopped).await {
+                    Either::Left(_) | Either::Right(_) => {}
+                }
+            });
+        })?;
+    Ok(Driver { stop, thread })
+}
+
+/// Opens the store's file, which is made if it is not there.
+pub async fn open_store(path: &Path) -> Result<Store<FileVolume>, Failure> {
+    let volume = FileVolume::open(path)?;
+    let opened = Store::open(volume, &OsEntropy, engine::Options::default()).await;
+    Ok(opened.map_err(|error| error.context(path.display()))?)
+}
+
+fn check_presence(path: &Path, presence: Presence, has_remote: bool) -> Result<(), Failure> {
+    let may_be_made = match presence {
+        Presence::Made => true,
+        Presence::MadeForRemote => has_remote,
+        Presence::There => false,
+    };
+    if may_be_made || path.exists() {
+        return Ok(());
+    }
+    let message = format!("there is no store at {}", path.display());
+    Err(Failure::new(Kind::NotFound, message)
+        .hint("name it with --store FILE or LITTORAL_STORE; `put` and `import` make one"))
+}
+
+/// What is left in the queue, for people.
+pub async fn note_queue(home: &Home, output: Output) -> Result<(), Failure> {
+    let pending = home.pair.pending().await?;
+    if pending.count > 0 {
+        output.note(format_args!(
+            "{} for the remote: `littoral sync` uploads",
+            super::output::plural(pending.count, "change waits", "changes wait")
+        ));
+    }
+    Ok(())
+}

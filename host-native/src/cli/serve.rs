@@ -1,0 +1,102 @@
+//! `serve`: the store as a remote.
+
+use super::{
+    args::{Global, Serve, Token},
+    exit::{Exit, Failure},
+    home::open_store,
+    interrupt::Interrupt,
+    output::Output,
+};
+use futures::future::{Either, select};
+use littoral::{
+    SystemClock,
+    core::{
+        Kind,
+        blob::{EngineBlobs, EngineRoots},
+        port::{Clock, Volume},
+    },
+    server::{Origins, ServerOptions, listen, serve},
+    spawn_driver,
+};
+use serde::Serialize;
+use std::{fmt, pin::pin, time::Duration};
+
+pub async fn run(
+    args: &Serve,
+    global: &Global,
+    output: Output,
+    interrupt: &Interrupt,
+) -> Result<Exit, Failure> {
+    let options = options(args, global)?;
+    let listener = listen(&args.listen.to_string())?;
+    let store = open_store(&global.store).await?;
+    let driver = spawn_driver(store.clone())?;
+    let blobs = EngineBlobs::new(store.clone());
+    let server = serve(
+        listener,
+        blobs.clone(),
+        EngineRoots::new(store.clone()),
+        options,
+    )?;
+    output.result(&Serving {
+        url: server.url(),
+        store: global.store.display().to_string(),
+    })?;
+    if global.token.is_none() {
+        output.note("without a token: whoever reaches this address may read, write and delete");
+    }
+    match select(pin!(interrupt.asked()), pin!(sweep(&blobs, output))).await {
+        Either::Left(_) | Either::Right(_) => {}
+    }
+    output.note("ending: no new requests, those under way may finish");
+    server.shutdown().await?;
+    drop(blobs);
+    store.close().await?;
+    driver.stop()?;
+    Ok(Exit::DONE)
+}
+
+/// Takes leftovers of uploads away that ended before their end, once a day.
+async fn sweep<V: Volume>(blobs: &EngineBlobs<V>, output: Output) {
+    loop {
+        if let Err(error) = blobs.sweep().await {
+            output.warn(format_args!("leftovers were not taken away: {error}"));
+        }
+        SystemClock.sleep(Duration::from_secs(24 * 60 * 60)).await;
+    }
+}
+
+fn options(args: &Serve, global: &Global) -> Result<ServerOptions, Failure> {
+    let mut options = ServerOptions::new();
+    match &global.token {
+        Some(token) => options = options.token(Token::secret(token)),
+        None if args.public || args.listen.ip().is_loopback() => {}
+        None => {
+            let message = format!(
+                "{} can be reached by others, and no token would be asked for",
+                args.listen
+            );
+            return Err(Failure::new(Kind::InvalidInput, message)
+                .hint("set LITTORAL_TOKEN to a secret, or give --public to let everybody in"));
+        }
+    }
+    if !args.origin.is_empty() {
+        options = options.origins(Origins::Only(args.origin.clone()));
+    }
+    if let Some(bytes) = args.max_blob {
+        options = options.max_blob(bytes);
+    }
+    Ok(options)
+}
+
+#[derive(Serialize)]
+struct Serving {
+    url: String,
+    store: String,
+}
+
+impl fmt::Display for Serving {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} serves {}", self.url, self.store)
+    }
+}
