@@ -34,9 +34,10 @@ impl Kept {
 
     async fn engine(&self) -> Store<FileVolume> {
         let volume = FileVolume::open(self.new_directory().join("store")).unwrap();
-        let store = Store::open(volume, &OsEntropy, Options::default())
-            .await
-            .unwrap();
+        let mut options = Options::default();
+        // Two areas of zeros are written for every store: many stores are made here.
+        options.log_size = 512 << 10;
+        let store = Store::open(volume, &OsEntropy, options).await.unwrap();
         self.drivers
             .borrow_mut()
             .push(spawn_driver(store.clone()).unwrap());
