@@ -18,7 +18,7 @@ use super::{
     superblock::{LOGS, MAGIC, SLOT, Superblock, Unreadable, VERSION},
     table::Table,
     types::{DamagedLog, Options},
-    upkeep::{LogStart, Upkeep},
+    upkeep::{LogStart, Reason, Upkeep},
     version::{Current, Pack, Unwritten, Version},
 };
 use crate::{
@@ -326,7 +326,7 @@ async fn recover<V: Volume>(
         closed: AtomicBool::new(false),
     };
     inner
-        .publish(&mut upkeep, &version, Some(start), false)
+        .publish(&mut upkeep, &version, Reason::Opening(start))
         .await?;
     let area = inner.state.lock().superblock.extents();
     inner.disk.device.discard(LOGS..area).await?;

@@ -9,10 +9,11 @@ use super::{
     store::{Inner, Store},
     types::{Direction, Reclaimed},
     upkeep::yield_now,
+    version::Pack,
     view::Scan,
 };
 use crate::{Result, port::Volume};
-use alloc::{vec, vec::Vec};
+use alloc::{sync::Arc, vec, vec::Vec};
 use bytes::Bytes;
 use core::ops::Range;
 
@@ -54,38 +55,37 @@ impl<V: Volume> Inner<V> {
     async fn reclaim_pass(&self, store: &Store<V>, compact: bool) -> Result<()> {
         // Packs that take no more values. What was committed into them before now is in tables
         // after the checkpoint, and nothing later can refer to them.
-        let mut packs: Vec<Range<u64>> = {
+        let mut packs = {
             let mut state = self.state.lock();
             if let Some(pack) = state.pack.take() {
                 pack.seal();
             }
-            state
-                .current
-                .version
-                .packs
-                .iter()
-                .map(|pack| pack.range())
-                .filter(|range| !range.is_empty())
-                .collect()
+            state.current.version.packs.clone()
         };
-        packs.sort_by_key(|pack| pack.start);
+        packs.retain(|pack| !pack.range().is_empty());
+        packs.sort_by_key(|pack| pack.range().start);
         self.checkpoint_all().await?;
-        let alive = alive(store, &packs).await?;
+        let ranges: Vec<Range<u64>> = packs.iter().map(|pack| pack.range()).collect();
+        let alive = alive(store, &ranges).await?;
         let (size, free) = self.disk.space.usage();
         let end = size - free;
-        let emptied: Vec<Range<u64>> = packs
+        let mut emptied: Vec<Arc<Pack>> = packs
             .into_iter()
             .zip(alive)
             .filter(|(pack, living)| {
-                let len = pack.end - pack.start;
-                *living < len - len / 8 || compact && pack.end > end
+                let range = pack.range();
+                let len = range.end - range.start;
+                *living < len - len / 8 || compact && range.end > end
             })
             .map(|(pack, _)| pack)
             .collect();
         let mut upkeep = self.upkeep.lock().await;
         // A merge that is under way has older inputs.
         upkeep.merge = None;
-        let tables = self.state.lock().current.version.tables.clone();
+        let version = self.state.lock().current.version.clone();
+        // Others may have emptied some of them meanwhile, and new packs may lie in their place.
+        emptied.retain(|pack| version.packs.iter().any(|other| Arc::ptr_eq(pack, other)));
+        let tables = version.tables.clone();
         if tables.is_empty() || tables.len() == 1 && emptied.is_empty() && !compact {
             return Ok(());
         }

@@ -64,6 +64,8 @@ pub(crate) struct Sealed {
     pub memtable: Arc<Memtable>,
     pub epoch: u64,
     pub last: u64,
+    /// All of it is in tables, and the superblock says so: only the area has to be freed.
+    pub in_tables: bool,
 }
 
 /// Commits that are going to share one record.
@@ -301,6 +303,7 @@ impl State {
             memtable: memtable.clone(),
             epoch: self.plan.epoch,
             last: self.next - 1,
+            in_tables: false,
         });
         self.plan = Place {
             epoch: self.plan.epoch + 1,

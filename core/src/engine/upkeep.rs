@@ -21,7 +21,7 @@ use super::{
 use crate::{Error, Kind, Result, port::Volume};
 use alloc::{sync::Arc, vec::Vec};
 use bytes::Bytes;
-use core::ops::{Bound, Range};
+use core::ops::Bound;
 
 /// Entries that a merge takes in one slice.
 const SLICE: usize = 2048;
@@ -57,7 +57,7 @@ pub(crate) struct Running {
     pub id: u64,
     merge: Merge,
     /// Packs that nothing refers to when it is done.
-    emptied: Vec<Range<u64>>,
+    emptied: Vec<Arc<Pack>>,
 }
 
 /// Where the log stands after a checkpoint.
@@ -67,6 +67,24 @@ pub(crate) struct LogStart {
     pub seed: u64,
     pub last_commit: u64,
     pub chain: u64,
+}
+
+/// What a new superblock is written for.
+pub(crate) enum Reason {
+    /// The log begins anew.
+    Opening(LogStart),
+    /// The sealed log is in a table.
+    Checkpoint(LogStart, Checkpointed),
+    /// The tables are others.
+    Tables,
+    /// The file becomes shorter.
+    Trim,
+}
+
+/// What a checkpoint made.
+pub(crate) struct Checkpointed {
+    table: Option<Arc<Table>>,
+    packs: Vec<Arc<Pack>>,
 }
 
 impl<V: Volume> Store<V> {
@@ -160,7 +178,7 @@ impl<V: Volume> Inner<V> {
             }
         }
         if upkeep.dirty {
-            self.publish(&mut upkeep, &version, None, false).await?;
+            self.publish(&mut upkeep, &version, Reason::Tables).await?;
             return Ok(true);
         }
         // Nobody has committed since the last checkpoint: time to make reading cheaper.
@@ -228,8 +246,8 @@ impl<V: Volume> Inner<V> {
     /// Writes a superblock that frees what is waiting, then one of a shorter file.
     pub(crate) async fn trim(&self, upkeep: &mut Upkeep) -> Result<()> {
         let version = self.state.lock().current.version.clone();
-        self.publish(upkeep, &version, None, false).await?;
-        self.publish(upkeep, &version, None, true).await?;
+        self.publish(upkeep, &version, Reason::Tables).await?;
+        self.publish(upkeep, &version, Reason::Trim).await?;
         self.disk.cut().await
     }
 
@@ -238,6 +256,28 @@ impl<V: Volume> Inner<V> {
         let Some(sealed) = self.state.lock().sealed.clone() else {
             return Ok(false);
         };
+        if !sealed.in_tables {
+            self.table_of(&sealed, upkeep).await?;
+        }
+        // Only now, or a commit could be written there before it is discarded.
+        let (area, log_size) = {
+            let state = self.state.lock();
+            let superblock = &state.superblock;
+            (superblock.area(sealed.epoch), superblock.log_size)
+        };
+        self.disk.device.discard(area..area + log_size).await?;
+        {
+            let mut state = self.state.lock();
+            state.sealed = None;
+            state.upkeep_error = None;
+        }
+        Ok(true)
+    }
+
+    /// Makes a table of the sealed log. The superblock that refers to it and the version that
+    /// readers see change together: whoever is dropped, and wherever, no superblock comes later
+    /// that knows the log's end and not the table.
+    async fn table_of(&self, sealed: &Sealed, upkeep: &mut Upkeep) -> Result<()> {
         self.reach(sealed.last, Durability::Strict).await?;
         let (base, chain, seed) = {
             let state = self.state.lock();
@@ -259,36 +299,9 @@ impl<V: Volume> Inner<V> {
         };
         let version =
             Version::clone(&self.state.lock().current.version).with(table.as_ref(), &packs);
-        self.publish(upkeep, &version, Some(start), false).await?;
-        let area = self.state.lock().superblock.area(sealed.epoch);
-        let log_size = self.state.lock().superblock.log_size;
-        self.disk.device.discard(area..area + log_size).await?;
-        self.install_checkpoint(&sealed, table, packs);
-        Ok(true)
-    }
-
-    fn install_checkpoint(
-        &self,
-        sealed: &Sealed,
-        table: Option<Arc<Table>>,
-        packs: Vec<Arc<Pack>>,
-    ) {
-        let mut state = self.state.lock();
-        let version = Version::clone(&state.current.version).with(table.as_ref(), &packs);
-        debug_assert!(
-            state
-                .sealed
-                .as_ref()
-                .is_some_and(|now| now.epoch == sealed.epoch)
-        );
-        state.sealed = None;
-        state.current = Arc::new(Current {
-            active: state.current.active.clone(),
-            sealed: None,
-            version: Arc::new(version),
-        });
-        state.upkeep_error = None;
-        drop(state);
+        let made = Checkpointed { table, packs };
+        let reason = Reason::Checkpoint(start, made);
+        self.publish(upkeep, &version, reason).await
     }
 
     /// Makes a manifest of `version` and a superblock that refers to it durable.
@@ -296,8 +309,7 @@ impl<V: Volume> Inner<V> {
         &self,
         upkeep: &mut Upkeep,
         version: &Version,
-        start: Option<LogStart>,
-        trim: bool,
+        reason: Reason,
     ) -> Result<()> {
         // What waits now is not in `version`: it is free once the superblock is durable.
         let waiting = self.disk.space.waiting();
@@ -324,18 +336,23 @@ impl<V: Volume> Inner<V> {
             checksum: checksum(0, &bytes),
         };
         self.disk.device.write_fresh(at.offset, bytes).await?;
+        // By what the file grows from here on may not survive with the superblock.
+        let (len, _) = self.disk.space.usage();
         self.disk.device.sync().await?;
-        if trim {
+        if matches!(reason, Reason::Trim) {
             self.disk.space.cut_tail();
         }
         let superblock = {
             let now = self.state.lock().superblock;
-            let start = start.unwrap_or(LogStart {
-                epoch: now.log_epoch,
-                seed: now.log_seed,
-                last_commit: now.last_commit,
-                chain: now.chain,
-            });
+            let start = match &reason {
+                Reason::Opening(start) | Reason::Checkpoint(start, _) => *start,
+                Reason::Tables | Reason::Trim => LogStart {
+                    epoch: now.log_epoch,
+                    seed: now.log_seed,
+                    last_commit: now.last_commit,
+                    chain: now.chain,
+                },
+            };
             Superblock {
                 generation: now.generation + 1,
                 log_epoch: start.epoch,
@@ -343,14 +360,20 @@ impl<V: Volume> Inner<V> {
                 last_commit: start.last_commit,
                 chain: start.chain,
                 manifest: at,
-                file_len: self.disk.space.usage().0,
+                file_len: len.min(self.disk.space.usage().0),
                 ..now
             }
         };
         self.disk
             .write_superblock(&mut upkeep.suspect, &superblock)
             .await?;
-        self.state.lock().superblock = superblock;
+        {
+            let mut state = self.state.lock();
+            state.superblock = superblock;
+            if let Reason::Checkpoint(_, made) = reason {
+                state.checkpointed(made);
+            }
+        }
         upkeep.manifest = Some(extent);
         upkeep.dirty = false;
         for range in self.disk.space.first_waiting(waiting) {
@@ -365,9 +388,10 @@ impl<V: Volume> Inner<V> {
         upkeep: &mut Upkeep,
         inputs: Vec<Arc<Table>>,
         bottom: bool,
-        emptied: Vec<Range<u64>>,
+        emptied: Vec<Arc<Pack>>,
     ) -> Result<u64> {
-        let merge = match Merge::begin(&self.disk, inputs, bottom, emptied.clone()).await {
+        let ranges = emptied.iter().map(|pack| pack.range()).collect();
+        let merge = match Merge::begin(&self.disk, inputs, bottom, ranges).await {
             Ok(merge) => merge,
             Err(error) => {
                 upkeep.merging_failed |= error.kind() == Kind::Corrupt;
@@ -484,6 +508,19 @@ impl<V: Volume> Disk<V> {
 }
 
 impl State {
+    /// Readers find in tables what was in the sealed memtable. The log area is not free yet.
+    fn checkpointed(&mut self, made: Checkpointed) {
+        let version = Version::clone(&self.current.version).with(made.table.as_ref(), &made.packs);
+        self.current = Arc::new(Current {
+            active: self.current.active.clone(),
+            sealed: None,
+            version: Arc::new(version),
+        });
+        if let Some(sealed) = &mut self.sealed {
+            sealed.in_tables = true;
+        }
+    }
+
     pub(crate) fn set_version(&mut self, version: Version) {
         self.current = Arc::new(Current {
             active: self.current.active.clone(),
@@ -504,7 +541,7 @@ impl Version {
     }
 
     /// With a merge's table in place of its inputs, and without the packs that it emptied.
-    fn replace(&mut self, merged: Merged, emptied: &[Range<u64>]) -> Result<()> {
+    fn replace(&mut self, merged: Merged, emptied: &[Arc<Pack>]) -> Result<()> {
         let at = merged
             .inputs
             .first()
@@ -519,9 +556,9 @@ impl Version {
         self.tables
             .splice(at..at + merged.inputs.len(), merged.table.map(Arc::new));
         self.packs.retain(|pack| {
-            let range = pack.range();
-            !emptied.iter().any(|gone| gone.start == range.start)
-                || merged.kept.iter().any(|kept| kept.start == range.start)
+            let start = pack.range().start;
+            !emptied.iter().any(|gone| Arc::ptr_eq(gone, pack))
+                || merged.kept.iter().any(|kept| kept.start == start)
         });
         self.packs.extend(merged.packs.into_iter().map(Pack::full));
         Ok(())
