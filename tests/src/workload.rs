@@ -177,7 +177,12 @@ impl Client {
             }
             Some(Err(error)) => {
                 self.world.note(format_args!("commit {id}: {error:?}"));
-                self.excuse("commit", &error, true);
+                let too_long = error.kind() == Kind::InvalidInput
+                    && self.model.borrow().commit(called).bytes()
+                        > self.profile.options.log_size / 4;
+                if !too_long {
+                    self.excuse("commit", &error, true);
+                }
                 let mut model = self.model.borrow_mut();
                 match error.kind() {
                     Kind::Conflict => model.conflict(called, fresh),

@@ -84,6 +84,20 @@ pub struct Commit {
     pub strict_since: Option<u64>,
 }
 
+impl Commit {
+    /// Bytes of its keys and values.
+    pub fn bytes(&self) -> u64 {
+        let sizes = self.changes.iter().map(|change| match change {
+            Change::Put(key, value) => key.1.len() + value.len(),
+            Change::Delete(key) => key.1.len(),
+            Change::DeleteRange(_, range) => {
+                range.start.len() + range.end.as_ref().map_or(0, Bytes::len)
+            }
+        });
+        sizes.sum::<usize>() as u64
+    }
+}
+
 /// A condition of a commit.
 #[derive(Clone, Debug)]
 pub struct Requirement {
