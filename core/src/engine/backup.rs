@@ -1,7 +1,7 @@
 //! A consistent copy while writes go on.
 
 use super::{
-    batch::Batch,
+    batch::{Batch, SMALL},
     store::Store,
     types::{Direction, Durability, Options, Space},
     view::Scan,
@@ -15,6 +15,8 @@ use futures::future::{Either, select};
 
 /// Values that are copied in one commit.
 const BATCH: usize = 1 << 20;
+/// What an entry takes in the log besides its key and value, at most.
+const ENTRY: usize = 64;
 
 impl<V: Volume> Store<V> {
     /// Writes a consistent, compact copy of the store as it is now into the empty `target`, while
@@ -45,7 +47,7 @@ impl<V: Volume> Store<V> {
         let all = Bytes::from_static(&[0xff; super::MAX_KEY + 2]);
         let scan = Scan::new(view, Bytes::new(), all, Direction::Forward);
         let count = {
-            let copying = core::pin::pin!(copy_all(scan, &copy));
+            let copying = core::pin::pin!(copy_all(scan, &copy, log_size));
             let driving = core::pin::pin!(copy.drive());
             match select(copying, driving).await {
                 Either::Left((result, _)) => result?,
@@ -58,21 +60,28 @@ impl<V: Volume> Store<V> {
     }
 }
 
-async fn copy_all<V: Volume, T: Volume>(mut scan: Scan<V>, copy: &Store<T>) -> Result<u64> {
+async fn copy_all<V: Volume, T: Volume>(
+    mut scan: Scan<V>,
+    copy: &Store<T>,
+    log_size: u64,
+) -> Result<u64> {
     let mut batch = Batch::new();
-    let (mut size, mut count) = (0, 0u64);
+    // What of a batch goes into the log must fit in half of it.
+    let most = (log_size / 4) as usize;
+    let (mut size, mut in_log, mut count) = (0, 0, 0u64);
     while let Some((key, _)) = scan.next_value().await? {
         let value = scan.value().await?;
         let Some((space, key)) = key.split_first() else {
             continue;
         };
         size += value.len() + key.len();
+        in_log += key.len() + ENTRY + if value.len() < SMALL { value.len() } else { 0 };
         count += 1;
         batch.put(Space(*space), key, value);
-        if size >= BATCH || batch.len() >= 512 {
+        if size >= BATCH || in_log >= most {
             copy.commit(core::mem::take(&mut batch), Durability::Memory)
                 .await?;
-            size = 0;
+            (size, in_log) = (0, 0);
         }
     }
     copy.commit(batch, Durability::Memory).await?;

@@ -141,9 +141,16 @@ impl<V: Volume> Inner<V> {
                 if !state.reached(commit, level)
                     && let Some(cause) = self.disk.device.failure()
                 {
+                    // This one may have been woken to lead: whoever waits behind it must not wait for that.
+                    let woken = state.wake_all();
+                    drop(state);
+                    woken.into_iter().for_each(Waker::wake);
                     return Err(super::device::poisoned(&cause));
                 }
                 if state.phase == Phase::Closed && !state.reached(commit, level) {
+                    let woken = state.wake_all();
+                    drop(state);
+                    woken.into_iter().for_each(Waker::wake);
                     return Err(closed());
                 }
                 state.step(commit, level)

@@ -18,7 +18,10 @@ use crate::{
 };
 use alloc::sync::Arc;
 use bytes::Bytes;
-use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use core::{
+    sync::atomic::{AtomicBool, AtomicUsize, Ordering},
+    task::Waker,
+};
 use event_listener::Event;
 
 /// An open store. Clones are the same store; it stays open until `close`, or until the last one is dropped.
@@ -156,14 +159,23 @@ impl<V: Volume> Store<V> {
     ///
     /// # Errors
     /// `Poisoned` and others of a checkpoint; the store is closed all the same, and the next opening recovers.
+    /// A future that is dropped half-way leaves a store that takes no more commits and can be closed again.
     pub async fn close(&self) -> Result<()> {
         {
             let mut state = self.0.state.lock();
-            state.check_open()?;
+            // A close that was dropped half-way goes on here.
+            if state.phase == Phase::Closed {
+                return Err(closed());
+            }
             state.phase = Phase::Closing;
         }
         let result = self.0.last_checkpoint().await;
-        self.0.state.lock().phase = Phase::Closed;
+        let woken = {
+            let mut state = self.0.state.lock();
+            state.phase = Phase::Closed;
+            state.wake_all()
+        };
+        woken.into_iter().for_each(Waker::wake);
         self.0.closed.store(true, Ordering::Release);
         self.0.work.notify(usize::MAX);
         result
