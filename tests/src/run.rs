@@ -382,7 +382,15 @@ impl Life {
             return false;
         }
         *closing.borrow_mut() = true;
-        let closed = store.close().await;
+        let mut closed = None;
+        if self.chance.percent(self.profile.dropped) {
+            let polls = 1 << self.chance.below(8);
+            closed = crate::sim::at_most(polls, store.close()).await;
+        }
+        let closed = match closed {
+            Some(closed) => closed,
+            None => store.close().await,
+        };
         for client in clients {
             client.join().await;
         }

@@ -112,7 +112,11 @@ impl Contract {
 
     /// The volume becomes shorter: what was behind is gone.
     pub(super) fn set_len(&mut self, len: u64) {
+        let cut = self.row_in(&(len.saturating_sub(1)..len));
+        let cut = cut.filter(|(_, row)| row.end > len);
+        let cut = cut.map(|(start, row)| (start, row.part(start, &(start..len))));
         self.rows.retain(|start, _| *start < len);
+        self.rows.extend(cut);
     }
 
     /// The process died: calls in flight are unsure for ever, the new writer starts afresh.
@@ -134,6 +138,7 @@ impl Contract {
         self.set_len(len);
     }
 
+    /// The last row that touches `range`.
     fn row_in(&self, range: &Range<u64>) -> Option<(u64, &Row)> {
         let (start, row) = self.rows.range(..range.end).next_back()?;
         (row.end > range.start).then_some((*start, row))
