@@ -82,7 +82,9 @@ impl<V: Volume> Device<V> {
         if self.sabotage == Some(super::Sabotage::NoSync) {
             return Ok(());
         }
-        self.latch(self.volume.sync().await)
+        self.latch(self.volume.sync().await)?;
+        // One of two syncs at a time may be told of a failure that took the data of both.
+        self.alive()
     }
 
     pub(crate) async fn set_len(&self, len: u64) -> Result<()> {
