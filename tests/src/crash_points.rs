@@ -277,7 +277,7 @@ impl Explorer {
                 crate::model::difference(expected, &recovered.state)
                     .map_err(|wrong| format!("the store at commit {last}: {wrong}"))?;
                 self.seen.insert(hash, last);
-                if self.explored.opened.is_multiple_of(16) {
+                if self.explored.opened.is_multiple_of(48) {
                     self.crash_while_opening(image, &recovered)?;
                 }
                 last
@@ -332,7 +332,7 @@ impl Explorer {
             let units = units(&base, &changes);
             let sets = match units.len() {
                 0..=6 => (0..1_u64 << units.len()).collect(),
-                _ => (0..64).map(|_| self.chance.next()).collect::<Vec<_>>(),
+                _ => (0..32).map(|_| self.chance.next()).collect::<Vec<_>>(),
             };
             for set in sets {
                 let left = self::image(&base, &changes, &units, |unit| set >> (unit % 64) & 1 == 1);

@@ -1,12 +1,15 @@
 //! One seed: a store lives, crashes, is opened again, and is held against the model each time.
 
 use crate::{
-    model::{Damaged, End, LEDGER, Model, Recovered, mark_of},
+    model::{Damaged, End, Fate, LEDGER, Model, Recovered, mark_of},
     sim::{Chance, Disk, Executor, Faults, Loss, Marks, SimEntropy, SimVolume, Stopped, World},
     workload::{Client, Profile, dump},
 };
 use littoral_core::{Error, Kind, engine::Store};
-use std::{cell::RefCell, rc::Rc};
+use std::{
+    cell::{Cell, RefCell},
+    rc::Rc,
+};
 
 /// What came of one seed.
 #[derive(Clone, Debug)]
@@ -22,6 +25,46 @@ pub struct Report {
     /// The broken promise, if there is one.
     pub failure: Option<String>,
 }
+
+/// What a run of a few thousand seeds must have reached, or it says nothing about it.
+pub const RARE: &[&str] = &[
+    "backup",
+    "bit flipped",
+    "commit dropped",
+    "commit waited before it was handed over",
+    "conflict",
+    "corruption reported",
+    "crashed while opening",
+    "damage found by a read",
+    "damage found by open",
+    "damage was harmless",
+    "drive dropped",
+    "file became shorter",
+    "handle revoked",
+    "logs took turns",
+    "no space",
+    "open failed",
+    "pack emptied",
+    "pack made",
+    "poisoned",
+    "power lost",
+    "power lost after a clean close",
+    "process died",
+    "quota reported",
+    "read failed",
+    "reclaim shortened the file",
+    "relaxed commit is gone",
+    "sync failed",
+    "sync never returned",
+    "table made",
+    "tables merged",
+    "unacknowledged commit is gone",
+    "unacknowledged commit survived",
+    "unreadable range",
+    "write dropped in flight",
+    "write failed",
+    "write misdirected",
+];
 
 /// Steps of the executor that no honest life needs.
 const MOST_STEPS: u64 = 3_000_000;
@@ -113,9 +156,25 @@ impl Run {
                 return self.after_rot(end);
             }
             let recovered = inspect(&self.world, &self.disk, &self.plan, &mut self.chance)?;
+            self.mark_unacknowledged(&recovered);
             self.model.borrow_mut().settle(end, &recovered)?;
         }
         Ok(())
+    }
+
+    fn mark_unacknowledged(&self, recovered: &Recovered) {
+        for commit in &self.model.borrow().commits {
+            if commit.fate == Fate::Unknown {
+                let there = recovered.state.contains_key(&mark_of(commit.id));
+                self.world.mark(match there {
+                    true => "unacknowledged commit survived",
+                    false => "unacknowledged commit is gone",
+                });
+            }
+            if commit.number.is_some_and(|number| number > recovered.last) {
+                self.world.mark("relaxed commit is gone");
+            }
+        }
     }
 
     /// One life, up to its end. `None` if nothing can be said after it.
@@ -146,8 +205,13 @@ impl Run {
             profile: self.plan.profile.clone(),
             entropy: SimEntropy::new(self.chance.fork()),
             chance: self.chance.fork(),
+            opened: Rc::default(),
         };
+        let opened = life.opened.clone();
         let ended = executor.run(MOST_STEPS, life.live(volume));
+        if ended == Err(Stopped::Crashed) && !opened.get() {
+            world.mark("crashed while opening");
+        }
         let happened = faults.borrow().clone();
         let stuck_is_fine = happened.any(&["sync never returned"]);
         let closed = match ended {
@@ -335,6 +399,7 @@ struct Life {
     profile: Profile,
     entropy: SimEntropy,
     chance: Chance,
+    opened: Rc<Cell<bool>>,
 }
 
 impl Life {
@@ -347,6 +412,7 @@ impl Life {
                 return false;
             }
         };
+        self.opened.set(true);
         let (base, found) = (self.model.borrow().base, store.view().commit());
         if found != base {
             let model = self.model.borrow();

@@ -7,10 +7,10 @@ use crate::{
 use bytes::Bytes;
 use littoral_core::{
     Error, Kind,
-    engine::{Batch, Direction, Durability, KeyRange, Options, Receipt, Space, Store, View},
+    engine::{Batch, Direction, Durability, KeyRange, Options, Receipt, Space, Stats, Store, View},
     port::Volume,
 };
-use std::{cell::RefCell, rc::Rc};
+use std::{cell::RefCell, rc::Rc, task::Poll};
 
 /// The spaces that users write to.
 pub const SPACES: [u8; 2] = [0x80, 0x81];
@@ -80,6 +80,7 @@ pub struct Client {
     pub closing: Rc<RefCell<bool>>,
     views: Vec<View<SimVolume>>,
     receipts: Vec<(Called, Receipt<SimVolume>)>,
+    stats: Option<Stats>,
 }
 
 impl Client {
@@ -102,6 +103,7 @@ impl Client {
             closing: closing.clone(),
             views: Vec::new(),
             receipts: Vec::new(),
+            stats: None,
         }
     }
 
@@ -123,15 +125,14 @@ impl Client {
                 93..95 => self.reclaim().await,
                 95..96 => self.verify().await,
                 96..97 => self.backup().await,
-                97..99 => self.look_at_stats(),
                 _ => {
                     for _ in 0..self.chance.below(30) {
                         yield_now().await;
                     }
                 }
             }
+            self.look_at_stats();
         }
-        self.look_at_stats();
     }
 
     async fn commit(&mut self) {
@@ -159,9 +160,18 @@ impl Client {
         }
         let id = self.model.borrow().commit(called).id;
         self.world.note(format_args!("commit {id} {durability:?}"));
-        let result = match self.polls() {
-            Some(polls) => at_most(polls, self.store.commit(batch, durability)).await,
-            None => Some(self.store.commit(batch, durability).await),
+        let polls = self.polls();
+        let store = self.store.clone();
+        let mut future = Box::pin(store.commit(batch, durability));
+        let before = self.store.stats().last_commit;
+        let first = futures::poll!(&mut future);
+        if first.is_pending() && self.store.stats().last_commit == before {
+            self.world.mark("commit waited before it was handed over");
+        }
+        let result = match (first, polls) {
+            (Poll::Ready(result), _) => Some(result),
+            (Poll::Pending, Some(polls)) => at_most(polls, future).await,
+            (Poll::Pending, None) => Some(future.await),
         };
         match result {
             Some(Ok(receipt)) => {
@@ -439,6 +449,19 @@ impl Client {
 
     fn look_at_stats(&mut self) {
         let stats = self.store.stats();
+        let before = self.stats.replace(stats.clone()).unwrap_or_default();
+        for (happened, mark) in [
+            (stats.tables > before.tables, "table made"),
+            (stats.tables < before.tables, "tables merged"),
+            (stats.packs > before.packs, "pack made"),
+            (stats.packs < before.packs, "pack emptied"),
+            (stats.log_used < before.log_used, "logs took turns"),
+            (stats.size < before.size, "file became shorter"),
+        ] {
+            if happened {
+                self.world.mark(mark);
+            }
+        }
         let mut model = self.model.borrow_mut();
         model.said_durable(stats.durable_commit);
         if stats.durable_commit > stats.last_commit || stats.size_in_use > stats.size {

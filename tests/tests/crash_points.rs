@@ -13,9 +13,16 @@ use littoral_tests::{
 fn options() -> Options {
     let mut options = Options::default();
     options.memory_budget = 1 << 20;
-    options.log_size = 16 << 10;
+    options.log_size = 64 << 10;
     options.alignment = 512;
     options.max_size = 512 << 10;
+    options
+}
+
+/// With room for a pack of large values.
+fn roomy() -> Options {
+    let mut options = options();
+    options.max_size = 1500 << 10;
     options
 }
 
@@ -101,9 +108,9 @@ fn a_checkpoint_and_what_follows_survive_every_crash() {
 #[test]
 fn logs_that_take_turns_survive_every_crash() {
     let explored = explore(4, &options(), |scribe, _| async move {
-        for round in 0..40 {
+        for round in 0..90 {
             scribe
-                .commit(vec![put(round % 7, round as u8, 1_500)], Durability::Strict)
+                .commit(vec![put(round % 7, round as u8, 900)], Durability::Strict)
                 .await?;
         }
         Ok(())
@@ -113,9 +120,9 @@ fn logs_that_take_turns_survive_every_crash() {
 
 #[test]
 fn large_values_survive_every_crash_with_their_commit() {
-    let explored = explore(5, &options(), |scribe, _| async move {
+    let explored = explore(5, &roomy(), |scribe, _| async move {
         for round in 0..3 {
-            let changes = vec![put(round, round as u8, 40_000), put(100 + round, 7, 30)];
+            let changes = vec![put(round, round as u8, 9_000), put(100 + round, 7, 30)];
             scribe.commit(changes, Durability::Strict).await?;
         }
         scribe.commit(vec![delete(0)], Durability::Strict).await
@@ -125,10 +132,10 @@ fn large_values_survive_every_crash_with_their_commit() {
 
 #[test]
 fn reclaim_survives_every_crash() {
-    let explored = explore(6, &options(), |scribe, _| async move {
+    let explored = explore(6, &roomy(), |scribe, _| async move {
         for round in 0..4 {
             scribe
-                .commit(vec![put(round, round as u8, 40_000)], Durability::Strict)
+                .commit(vec![put(round, round as u8, 9_000)], Durability::Strict)
                 .await?;
         }
         scribe.store.checkpoint().await?;
@@ -138,7 +145,7 @@ fn reclaim_survives_every_crash() {
             .await?;
         scribe.store.reclaim().await?;
         scribe
-            .commit(vec![put(51, 6, 40_000)], Durability::Strict)
+            .commit(vec![put(51, 6, 9_000)], Durability::Strict)
             .await?;
         scribe.store.close().await
     });

@@ -1,8 +1,14 @@
 //! `simulate --seeds N [--start S]` runs N seeds (`--twice`: each one two times, and compares the
 //! traces); `simulate --seed S` replays one and prints its trace.
 
-use littoral_tests::{run::run, sim::Marks};
+use littoral_tests::{
+    run::{RARE, run},
+    sim::Marks,
+};
 use std::{process::ExitCode, time::Instant};
+
+/// So many seeds reach every rare branch.
+const ENOUGH: u64 = 2_000;
 
 fn main() -> ExitCode {
     let mut seeds = 1_000;
@@ -62,6 +68,11 @@ fn many(start: u64, seeds: u64, twice: bool) -> ExitCode {
     }
     let seconds = began.elapsed().as_secs_f64();
     print!("{marks}");
+    let missing = marks.missing(RARE);
+    if seeds >= ENOUGH && failed == 0 && !missing.is_empty() {
+        println!("never reached: {}", missing.join(", "));
+        failed += 1;
+    }
     println!(
         "{seeds} seeds in {seconds:.1} s: {:.0} seeds/s",
         seeds as f64 / seconds

@@ -30,6 +30,7 @@ impl Faults {
     pub fn draw(chance: &mut Chance, calls: u64) -> Faults {
         let mut faults = Faults::default();
         for _ in 0..chance.within(1..3) {
+            let calls = calls / *chance.pick(&[1, 4, 16]);
             let at = Some(chance.below(calls));
             match chance.below(8) {
                 0 => faults.read_fails_in = at,
