@@ -7,6 +7,7 @@
 //! | [`engine`] | one crash-safe log-structured store in one file: [`engine::Store`] |
 //! | [`blob`] | content-addressed bytes: [`blob::Pointer`], [`blob::BlobStore`] |
 //! | [`chunk`] | cutting large blobs by their content |
+//! | [`doc`] | one tree of values per store, changed by patches, with all its history |
 //! | [`pair`] | a fast local store in front of a slow remote one |
 //!
 //! Nothing here knows a thread, a clock, a file, a socket or a runtime; a host gives those.
@@ -39,6 +40,7 @@ extern crate std;
 
 pub mod blob;
 pub mod chunk;
+pub mod doc;
 pub mod engine;
 mod error;
 mod io;

@@ -1,0 +1,7 @@
+mod json;
+mod matching;
+mod paths;
+mod properties;
+mod rfc6902;
+mod rfc7396;
+mod strategy;
