@@ -75,7 +75,8 @@ impl Options {
     }
 }
 
-/// What the queue takes before `put` waits and `try_put` says `Busy`.
+/// What the queue takes before `put` waits and `try_put` says `Busy`. Changes that were refused or whose bytes are
+/// missing count too: they wait for somebody to decide.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct QueueBound {
     /// Changes. Deletions are taken beyond it: a blob is hidden at once, whatever is queued.

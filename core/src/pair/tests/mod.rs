@@ -18,5 +18,7 @@ mod roots;
 #[cfg(feature = "std")]
 mod send;
 mod support;
+#[cfg(feature = "std")]
+mod threads;
 mod transfer;
 mod upload;

@@ -1,5 +1,6 @@
 //! Random changes, faults, drops and crashes beside a model: what was acknowledged is there, what was deleted stays
-//! away, and in the end both sides agree. A failing seed is printed; `LITTORAL_SEED=n` runs that one alone.
+//! away, and in the end both sides agree. A failing seed is printed; `LITTORAL_SEED=n` runs that one alone,
+//! `LITTORAL_SEED=n-m` those from n to m.
 
 use super::{
     drops::cut,
@@ -57,13 +58,10 @@ struct Run {
 
 #[test]
 fn whatever_happens_both_sides_agree_in_the_end() {
-    let seeds = match std::env::var("LITTORAL_SEED") {
-        Ok(seed) => {
-            let seed = seed.parse().unwrap();
-            seed..seed + 1
-        }
-        Err(_) => 0..150,
-    };
+    let asked = std::env::var("LITTORAL_SEED").unwrap_or("0-150".into());
+    let (from, to) = asked.split_once('-').unwrap_or((&asked, ""));
+    let from: u64 = from.parse().unwrap();
+    let seeds = from..to.parse().unwrap_or(from + 1);
     for seed in seeds {
         std::eprintln!("LITTORAL_SEED={seed}");
         run(seed);

@@ -8,7 +8,7 @@ use crate::{
         Pointer, RootStore, Script, Stat,
     },
     engine::{self, Store},
-    pair::{Options, Pair, Receipt, Status},
+    pair::{Options, Pair, Receipt, Remote, Status},
     port::{Body, Clock, Entropy, MemoryVolume, Volume},
     sync::Mutex,
 };
@@ -441,6 +441,15 @@ impl World {
 }
 
 pub async fn open(disk: &Disk, slow: &Slow, env: &Env, options: &Options) -> TestPair {
+    open_plain(disk, slow, env, options).await
+}
+
+pub async fn open_plain<S: Remote + Clone>(
+    disk: &Disk,
+    slow: &S,
+    env: &Env,
+    options: &Options,
+) -> Pair<Disk, S, Env> {
     let store = Store::open(disk.clone(), env, small_store()).await.unwrap();
     Pair::open(store, slow.clone(), env.clone(), options.clone())
         .await
