@@ -32,6 +32,21 @@
 //! Everything here is usable from any executor (tokio, smol, one's own) and from plain threads inside
 //! [`block_on`]; blocking file work never stalls an asynchronous reactor.
 #![forbid(unsafe_code)]
+#![deny(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic
+)]
+#![cfg_attr(
+    test,
+    allow(
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::indexing_slicing,
+        clippy::panic
+    )
+)]
 #![warn(missing_docs)]
 
 mod block_on;

@@ -7,14 +7,15 @@
 use crate::core::{Result, sync::Mutex};
 use pin_project_lite::pin_project;
 use std::{
+    io,
     pin::Pin,
-    sync::OnceLock,
+    sync::{OnceLock, mpsc},
     task::{Context, Poll},
     thread,
     time::Duration,
 };
 use tokio::{
-    runtime::{self, Handle},
+    runtime::{self, Handle, Runtime},
     time::Sleep,
 };
 
@@ -32,14 +33,57 @@ pub(crate) fn reactor() -> Result<&'static Handle> {
     if let Some(handle) = REACTOR.get() {
         return Ok(handle);
     }
-    let runtime = runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()?;
-    let handle = runtime.handle().clone();
-    thread::Builder::new()
-        .name("littoral-net".into())
-        .spawn(move || runtime.block_on(std::future::pending::<()>()))?;
-    Ok(REACTOR.get_or_init(|| handle))
+    let started = start(
+        "littoral-net",
+        runtime::Builder::new_current_thread(),
+        || Ok(()),
+        |runtime, ()| runtime.block_on(std::future::pending::<()>()),
+    )?;
+    Ok(REACTOR.get_or_init(|| started.handle))
+}
+
+/// A runtime on a thread of its own.
+pub(crate) struct Started {
+    pub(crate) handle: Handle,
+    pub(crate) thread: thread::JoinHandle<()>,
+}
+
+/// Makes a runtime on a thread of its own, calls `prepare` in its context, and then `main` with what that gave.
+///
+/// Where a runtime is made is where it is dropped: dropping one inside of another's asynchronous code would panic.
+///
+/// # Errors
+/// `Transient` when the system gives no thread or descriptor; those of `prepare`.
+pub(crate) fn start<T>(
+    name: &str,
+    mut runtime: runtime::Builder,
+    prepare: impl FnOnce() -> io::Result<T> + Send + 'static,
+    main: impl FnOnce(Runtime, T) + Send + 'static,
+) -> Result<Started> {
+    let (tell, told) = mpsc::channel();
+    let thread = thread::Builder::new().name(name.into()).spawn(move || {
+        let begin = || {
+            let runtime = runtime.enable_all().build()?;
+            let prepared = {
+                let _context = runtime.enter();
+                prepare()?
+            };
+            Ok((runtime, prepared))
+        };
+        match begin() {
+            Ok((runtime, prepared)) => {
+                // Whoever starts it waits for this.
+                let _ = tell.send(Ok(runtime.handle().clone()));
+                main(runtime, prepared);
+            }
+            Err(error) => {
+                let _ = tell.send(Err(error));
+            }
+        }
+    })?;
+    let ended = |_| io::Error::other("the network thread ended before it began");
+    let handle = told.recv().map_err(ended).flatten()?;
+    Ok(Started { handle, thread })
 }
 
 /// A timer that works on any executor.

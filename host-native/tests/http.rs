@@ -310,6 +310,23 @@ fn an_answer_before_the_body_was_sent_is_what_counts() {
     }
 }
 
+#[test]
+fn a_body_that_was_handed_over_but_may_still_be_on_its_way_gives_the_answer_more_time() {
+    let url = server(|mut stream| {
+        head(&mut stream);
+        // Longer than it may do nothing, not longer than that much may take.
+        thread::sleep(Duration::from_millis(900));
+        let mut body = vec![0; 1 << 19];
+        stream.read_exact(&mut body).unwrap();
+        answer(&mut stream, OK);
+    });
+    let options = HttpOptions::new().idle_timeout(Duration::from_millis(600));
+    let client = HttpClient::with(options);
+    // It fits in what the sockets hold.
+    let put = client.send(request(Method::Put, &url, Pieces::new(8, 1 << 16)));
+    assert_eq!(littoral::block_on(put).unwrap().status, 200);
+}
+
 /// What a server gets when the client gives up in the middle of a body.
 fn given_up(len: Option<u64>, give_up: impl FnOnce(HttpClient, String, Pieces)) -> Vec<u8> {
     let (bodies, seen) = mpsc::channel();

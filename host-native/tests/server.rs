@@ -777,6 +777,27 @@ fn a_request_that_does_not_finish_in_time_is_cut_off_at_shutdown_and_at_once_whe
 }
 
 #[test]
+fn a_server_is_started_and_ended_from_inside_a_runtime_too() {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .build()
+        .unwrap();
+    runtime.block_on(async {
+        let start = |options| {
+            let listener = listen("127.0.0.1:0").unwrap();
+            serve(listener, Made::default(), Made::default(), options)
+        };
+        let refused = start(options().token("with space"));
+        assert_eq!(refused.unwrap_err().kind(), Kind::InvalidInput);
+        let server = start(options()).unwrap();
+        let client = Client::new(&server);
+        let response = client.begin(Method::Get, "/healthz", Bytes::new()).await;
+        assert_eq!(response.unwrap().status, 200);
+        server.shutdown().await.unwrap();
+        drop(start(options()).unwrap());
+    });
+}
+
+#[test]
 fn an_address_in_use_is_busy_and_no_address_is_invalid() {
     let server = engine(options());
     let error = listen(&server.address().to_string()).unwrap_err();

@@ -64,7 +64,8 @@ impl HttpOptions {
     }
 
     /// How long the remote may do nothing: take no byte of the request, send no byte of the answer.
-    /// A transfer that moves may take for ever.
+    /// A transfer that moves may take for ever. The answer to a body may take up to five times as long, for the
+    /// last MiB may still be on its way when all was handed over.
     pub fn idle_timeout(mut self, timeout: Duration) -> Self {
         self.idle = timeout;
         self
@@ -166,10 +167,15 @@ fn pool() -> hyper_util::client::legacy::Builder {
     pool
 }
 
+/// Bytes that a socket takes before the remote does.
+const SEND_BUFFER: usize = 256 << 10;
+
 fn connector(options: &HttpOptions) -> HttpConnector {
     let mut connector = HttpConnector::new();
     connector.set_connect_timeout(Some(options.connect));
     connector.set_nodelay(true);
+    // What is in the socket is not seen to move.
+    connector.set_send_buffer_size(Some(SEND_BUFFER));
     connector.set_keepalive(Some(Duration::from_secs(60)));
     connector
 }

@@ -25,6 +25,12 @@ use std::{io, pin::pin, time::Duration};
 /// A piece is sent in parts of this size, so that a slow line is seen to move.
 const PART_SIZE: usize = 64 << 10;
 
+/// For each of these bytes, up to [`UNSEEN`], the answer may take as long again: they may still be on their way
+/// when all was handed over, and on a slow line that other requests share that takes time.
+const STEP: u64 = 256 << 10;
+/// What the socket and hyper hold, at most.
+const UNSEEN: u64 = 1 << 20;
+
 type Answer = Result<hyper::Response<hyper::body::Incoming>, legacy::Error>;
 
 pub(super) async fn send<B: Body>(
@@ -43,6 +49,7 @@ pub(super) async fn send<B: Body>(
     };
     let mut answer = pin!(InReactor::new(answer)?);
     let mut left = source.len();
+    let mut sent = 0_u64;
 
     // Send, until all is sent or the answer is there.
     let early: Option<Answer> = 'sending: loop {
@@ -59,6 +66,7 @@ pub(super) async fn send<B: Body>(
             break None;
         };
         count(&mut left, piece.len())?;
+        sent = sent.saturating_add(piece.len() as u64);
         while !piece.is_empty() {
             let part = Part::Bytes(piece.split_to(piece.len().min(PART_SIZE)));
             match select(answer.as_mut(), pin!(hand_over(&mut inlet, part, idle))).await {
@@ -72,10 +80,13 @@ pub(super) async fn send<B: Body>(
     };
     let answer = match early {
         Some(answer) => answer,
-        None => match select(answer, pin!(net::timer(idle)?)).await {
-            Either::Left((answer, _)) => answer,
-            Either::Right(((), _)) => return Err(no_answer(idle).context(url)),
-        },
+        None => {
+            let patience = idle.saturating_mul(1 + (sent.min(UNSEEN) / STEP) as u32);
+            match select(answer, pin!(net::timer(patience)?)).await {
+                Either::Left((answer, _)) => answer,
+                Either::Right(((), _)) => return Err(no_answer(patience).context(url)),
+            }
+        }
     };
     match answer {
         Ok(answer) => Ok(received(answer, idle, inlet)),

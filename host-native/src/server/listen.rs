@@ -4,9 +4,12 @@ use super::{
     ServerOptions, routes,
     workers::{Threads, Workers},
 };
-use crate::core::{
-    Error, Kind, Result,
-    blob::{BlobStore, RootStore},
+use crate::{
+    core::{
+        Error, Kind, Result,
+        blob::{BlobStore, RootStore},
+    },
+    net,
 };
 use axum::Router;
 use futures::{
@@ -69,34 +72,32 @@ where
 {
     let address = listener.local_addr()?;
     listener.set_nonblocking(true)?;
-    let threads = thread::available_parallelism().map_or(2, |count| count.get().min(4));
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(threads)
-        .thread_name("littoral-serve")
-        .enable_all()
-        .build()?;
-    let listener = {
-        let _context = runtime.enter();
-        tokio::net::TcpListener::from_std(listener)?
-    };
-    let (workers, workers_threads) = Workers::start((blobs, roots), options.workers)?;
+    let (workers, threads) = Workers::start((blobs, roots), options.workers)?;
     let router = routes::router(workers, &options)?;
     let (stop, stopped) = oneshot::channel();
     let (ended, end) = oneshot::channel();
-    let thread = thread::Builder::new()
-        .name("littoral-server".into())
-        .spawn(move || {
-            let ends = Ends {
-                stop: stopped,
-                ended,
-            };
-            run(runtime, listener, router, workers_threads, &options, ends);
-        })?;
+    let mut runtime = tokio::runtime::Builder::new_multi_thread();
+    runtime
+        .worker_threads(thread::available_parallelism().map_or(2, |count| count.get().min(4)))
+        .thread_name("littoral-serve");
+    let server = Server {
+        router,
+        threads,
+        options,
+        stop: stopped,
+        ended,
+    };
+    let started = net::start(
+        "littoral-server",
+        runtime,
+        || tokio::net::TcpListener::from_std(listener),
+        |runtime, listener| server.run(runtime, listener),
+    )?;
     Ok(ServerHandle {
         address,
         stop: Some(stop),
         end,
-        thread: Some(thread),
+        thread: Some(started.thread),
     })
 }
 
@@ -159,42 +160,40 @@ impl Drop for ServerHandle {
     }
 }
 
-/// What the server's thread is told, and tells.
-struct Ends {
+/// What the server's own thread has.
+struct Server {
+    router: Router,
+    threads: Threads,
+    options: ServerOptions,
     stop: oneshot::Receiver<Stop>,
     ended: oneshot::Sender<()>,
 }
 
-/// The server's own thread, from start to end.
-fn run(
-    runtime: Runtime,
-    listener: tokio::net::TcpListener,
-    router: Router,
-    threads: Threads,
-    options: &ServerOptions,
-    mut ends: Ends,
-) {
-    let connections = GracefulShutdown::new();
-    runtime.block_on(async {
-        let how = {
-            let accept = pin!(accept(listener, &router, &connections, options));
-            match select(accept, &mut ends.stop).await {
-                Either::Left(((), _)) => return,
-                Either::Right((how, _)) => how,
+impl Server {
+    /// From start to end.
+    fn run(mut self, runtime: Runtime, listener: tokio::net::TcpListener) {
+        let connections = GracefulShutdown::new();
+        runtime.block_on(async {
+            let how = {
+                let accept = pin!(accept(listener, &self.router, &connections, &self.options));
+                match select(accept, &mut self.stop).await {
+                    Either::Left(((), _)) => return,
+                    Either::Right((how, _)) => how,
+                }
+            };
+            if let Ok(Stop::Gracefully) = how {
+                // Who has not finished in time is cut off; or at once, when nobody waits for the end any more.
+                let finished = tokio::time::timeout(self.options.grace, connections.shutdown());
+                select(pin!(finished), self.ended.cancellation()).await;
             }
-        };
-        if let Ok(Stop::Gracefully) = how {
-            // Who has not finished in time is cut off; or at once, when nobody waits for the end any more.
-            let finished = pin!(tokio::time::timeout(options.grace, connections.shutdown()));
-            select(finished, ends.ended.cancellation()).await;
-        }
-    });
-    // With its last task goes the last user of the workers.
-    drop(router);
-    runtime.shutdown_timeout(Duration::from_secs(1));
-    threads.join();
-    // The handle may be gone.
-    let _ = ends.ended.send(());
+        });
+        // With its last task goes the last user of the workers.
+        drop(self.router);
+        runtime.shutdown_timeout(Duration::from_secs(1));
+        self.threads.join();
+        // The handle may be gone.
+        let _ = self.ended.send(());
+    }
 }
 
 async fn accept(
