@@ -71,16 +71,20 @@ impl Toolchain {
         if let Some(toolchain) = Toolchain::find()? {
             return Ok(toolchain);
         }
-        let rustup = Cmd::new("rustup").words("target add").arg(TARGET);
+        let rustup = Cmd::new("rustup")
+            .words("target add")
+            .arg(TARGET)
+            // Where it cannot download, one line says so.
+            .env("RUST_BACKTRACE", "0");
         if let Err(error) = rustup.run() {
             eprintln!("   {error:#}; trying Debian's compiler instead");
             setup::apt_install(&["rustc-web", "rust-web-src", "cargo-web"])
-                .with_context(|| format!("core cannot be built for {TARGET}: install the target with `{rustup}`, or a compiler with its sources"))?;
+                .with_context(|| format!("core cannot be built for {TARGET}: install the target with `rustup target add {TARGET}`, or a compiler with its sources"))?;
         }
         Toolchain::find()?.with_context(|| {
             format!(
                 "core still cannot be built for {TARGET}: Rust {} or newer is needed, with that \
-                 target (`{rustup}`) or with its sources (`rustup component add rust-src`)",
+                 target (`rustup target add {TARGET}`) or with its sources (`rustup component add rust-src`)",
                 env!("CARGO_PKG_RUST_VERSION")
             )
         })
