@@ -3,7 +3,7 @@
 use crate::{
     model::{Recovered, State},
     sim::{Chance, SimEntropy},
-    workload::{SPACES, dump},
+    workload::dump_spaces,
 };
 use futures::executor::block_on;
 use littoral_core::{
@@ -12,6 +12,9 @@ use littoral_core::{
     port::MemoryVolume,
 };
 use std::fmt;
+
+/// The spaces that the flipped stores use.
+const SPACES: [u8; 3] = [0x80, 0x81, 0x82];
 
 /// What became of all bits.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -26,6 +29,17 @@ pub struct Flips {
     pub reported: u64,
     /// The last record of an unclean log is gone, as if it had been torn.
     pub torn: u64,
+}
+
+impl Flips {
+    /// Adds others.
+    pub fn add(&mut self, other: &Flips) {
+        self.bits += other.bits;
+        self.harmless += other.harmless;
+        self.refused += other.refused;
+        self.reported += other.reported;
+        self.torn += other.torn;
+    }
 }
 
 impl fmt::Display for Flips {
@@ -92,7 +106,7 @@ fn judge(bytes: &[u8], options: &Options, expected: &Expected) -> Result<Verdict
         Err(error) if typed(&error) => return Ok(Verdict::Refused),
         Err(error) => return Err(format!("open says {error:?}")),
     };
-    match block_on(dump(&store)) {
+    match block_on(dump_spaces(&store, &SPACES)) {
         Ok(found) if found == expected.whole => Ok(Verdict::Harmless),
         Ok(found) if Some(&found) == expected.without_last_record.as_ref() => Ok(Verdict::Torn),
         Ok(found) => Err(format!(

@@ -7,9 +7,13 @@
 //! | [`model`] | what a store must be, and the oracle that is asked after every crash |
 //! | [`workload`] | what the simulated users do |
 //! | [`run`] | one seed, from the empty disk to the verdict |
+//! | [`crash_points`] | every place where a small scenario can crash |
+//! | [`flips`] | every bit of a small store, turned over |
+//! | [`golden`] | the store files that are kept for later versions to open |
 
 pub mod crash_points;
 pub mod flips;
+pub mod golden;
 pub mod model;
 pub mod run;
 pub mod sim;

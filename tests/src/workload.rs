@@ -612,21 +612,29 @@ pub fn key(number: u64) -> Bytes {
     key.into()
 }
 
-/// Everything that is in a store.
+/// Everything that the simulation keeps in a store.
 ///
 /// # Errors
 /// Whatever stops the reading.
 pub async fn dump<V: Volume>(store: &Store<V>) -> Result<Recovered, Error> {
+    dump_spaces(store, &[SPACES[0], SPACES[1], LEDGER]).await
+}
+
+/// Everything that is in these spaces of a store.
+///
+/// # Errors
+/// Whatever stops the reading.
+pub async fn dump_spaces<V: Volume>(store: &Store<V>, spaces: &[u8]) -> Result<Recovered, Error> {
     let view = store.view();
     let mut recovered = Recovered {
         last: view.commit(),
         ..Recovered::default()
     };
-    for space in SPACES.into_iter().chain([LEDGER]) {
-        let mut scan = view.scan(Space(space), KeyRange::all(), Direction::Forward);
+    for space in spaces {
+        let mut scan = view.scan(Space(*space), KeyRange::all(), Direction::Forward);
         while let Some(entry) = scan.next().await? {
             let value = scan.value().await?;
-            recovered.state.insert((space, entry.key), value);
+            recovered.state.insert((*space, entry.key), value);
         }
     }
     Ok(recovered)
