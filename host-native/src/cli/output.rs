@@ -126,9 +126,9 @@ pub fn written(result: io::Result<()>) -> Result<(), Failure> {
     }
 }
 
-/// Bytes for people: `4.1 MiB`.
+/// Bytes for people: `4.10 MB`.
 pub fn size(bytes: u64) -> impl Display {
-    indicatif::HumanBytes(bytes)
+    indicatif::DecimalBytes(bytes)
 }
 
 /// A count for people: `12,345`.
@@ -147,8 +147,16 @@ pub fn without_urls(message: &str) -> String {
     let parts: Vec<&str> = parts.skip_while(|part| part.contains("://")).collect();
     match parts.is_empty() {
         true => message.to_owned(),
-        false => parts.join(": "),
+        false => without_number(parts.join(": ")),
     }
+}
+
+/// Without the number of the system's error, for its name is there.
+fn without_number(mut message: String) -> String {
+    if let Some(at) = message.find(" (os error ") {
+        message.truncate(at);
+    }
+    message
 }
 
 /// A message in which nothing is said that was said just before.
@@ -171,7 +179,7 @@ mod tests {
     #[test]
     fn a_message_is_shown_without_its_requests() {
         assert_eq!(without_urls(TOLD), "it cannot be reached: refused");
-        assert_eq!(without_urls("refused"), "refused");
+        assert_eq!(without_urls("refused (os error 111)"), "refused");
         assert_eq!(without_urls("http://a:1/"), "http://a:1/");
     }
 

@@ -8,7 +8,7 @@ use std::time::Duration;
 pub fn bytes(output: Output, what: &str, total: u64) -> ProgressBar {
     let bar = bar(output, Some(total));
     bar.set_style(style(
-        "{prefix:<10} {bar:30.cyan/dim} {bytes:>10} of {total_bytes:<10} {binary_bytes_per_sec:>13}  {msg}",
+        "{prefix:>12.cyan.bold} {bar:24.cyan/dim} {decimal_bytes:>9} of {decimal_total_bytes:<9} {decimal_bytes_per_sec:>11}  {msg:.dim}",
     ));
     bar.set_prefix(what.to_owned());
     bar
@@ -17,7 +17,7 @@ pub fn bytes(output: Output, what: &str, total: u64) -> ProgressBar {
 /// Something that goes on, nobody knows how long.
 pub fn spinner(output: Output, what: &str) -> ProgressBar {
     let bar = bar(output, None);
-    bar.set_style(style("{prefix:<10} {spinner:.cyan} {msg}"));
+    bar.set_style(style("{prefix:>12.cyan.bold} {spinner:.cyan} {msg:.dim}"));
     bar.set_prefix(what.to_owned());
     bar
 }

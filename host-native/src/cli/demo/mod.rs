@@ -8,7 +8,7 @@ use super::{
     args::{Demo, Global},
     exit::{Exit, Failure},
     home::{Home, Needs, Uploads, open_store},
-    output::{Output, plural, size, without_urls},
+    output::{Output, count, plural, size, without_urls},
     progress, queue, remote,
     tree::{advance, count_ahead},
 };
@@ -168,8 +168,8 @@ impl Act<'_> {
         );
         story.line("imported", told)?;
         let told = format!(
-            "{}, {}: the rest are copies, kept once",
-            plural(imported.distinct_files, "different file", "different files"),
+            "{} of them different, {}: what is the same is kept once",
+            count(imported.distinct_files),
             size(imported.distinct_bytes)
         );
         story.line("dedup", told)?;

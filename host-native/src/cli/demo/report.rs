@@ -2,7 +2,7 @@
 
 use crate::cli::{
     exit::Failure,
-    output::{Output, size},
+    output::{Output, count, size},
 };
 use console::{Emoji, style};
 use serde::Serialize;
@@ -77,13 +77,14 @@ impl fmt::Display for Report {
             true => write!(
                 f,
                 "All {} files came back, every byte of {} as it was.",
-                self.verified_files,
+                count(self.verified_files),
                 size(self.verified_bytes)
             ),
             false => write!(
                 f,
                 "{} of {} files came back as they were.",
-                self.verified_files, self.files
+                count(self.verified_files),
+                count(self.files)
             ),
         }
     }
