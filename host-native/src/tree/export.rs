@@ -5,8 +5,8 @@
 //! is written under a temporary name and renamed once it is whole.
 
 use super::{
-    Directory, Entry, EntryKind, MAX_DEPTH, Problem, Step, WHOLE, flush::flush, name::os_target,
-    show_path,
+    Directory, Entry, EntryKind, MAX_DEPTH, Problem, Step, WHOLE, flush::flush, lanes::Lanes,
+    name::os_target, show_path,
 };
 use crate::block_on;
 use blocking::{Task, unblock};
@@ -109,6 +109,7 @@ where
     let mut export = Export {
         store: store.clone(),
         options,
+        lanes: Lanes::default(),
         window: VecDeque::new(),
         done: Exported {
             directories: 1,
@@ -128,6 +129,7 @@ where
 struct Export<S> {
     store: S,
     options: ExportOptions,
+    lanes: Lanes,
     window: VecDeque<(PathBuf, Task<Result<Written, Failed>>)>,
     done: Exported,
 }
@@ -258,9 +260,13 @@ where
 
     fn start(&mut self, dir: Arc<Dir>, entry: Entry, path: PathBuf) {
         let (store, existing) = (self.store.clone(), self.options.existing);
-        let task = unblock(move || match entry.kind {
-            EntryKind::Symlink => write_symlink(&store, &dir, &entry, existing),
-            _ => write_file(&store, &dir, &entry, existing),
+        let lanes = self.lanes.clone();
+        let task = unblock(move || {
+            let _lane = (entry.size > WHOLE).then(|| lanes.take());
+            match entry.kind {
+                EntryKind::Symlink => write_symlink(&store, &dir, &entry, existing),
+                _ => write_file(&store, &dir, &entry, existing),
+            }
         });
         self.window.push_back((path, task));
     }

@@ -6,6 +6,7 @@
 
 use super::{
     Directory, Entry, EntryKind, Name, Problem, Selection, Step, WHOLE,
+    lanes::Lanes,
     name::os_bytes,
     walk::{Event, Walk},
 };
@@ -105,10 +106,11 @@ where
     let mut walk = Unblock::with_capacity(256, Walk::new(&whole, options.selection));
     let mut window = VecDeque::new();
     let mut builder = Builder::new(store.clone(), in_flight);
+    let lanes = Lanes::default();
     loop {
         while window.len() < in_flight {
             match walk.next().await {
-                Some(event) => window.push_back(start(store, top, event)),
+                Some(event) => window.push_back(start(store, top, &lanes, event)),
                 None => break,
             }
         }
@@ -150,7 +152,7 @@ impl From<std::io::Error> for Lost {
     }
 }
 
-fn start<S>(store: &S, top: &Path, event: Event) -> Job
+fn start<S>(store: &S, top: &Path, lanes: &Lanes, event: Event) -> Job
 where
     S: BlobStore + Clone + Send + Sync + 'static,
 {
@@ -158,8 +160,8 @@ where
         Event::Enter { path } => Job::Enter(path),
         Event::Leave => Job::Leave,
         Event::File { path, .. } => {
-            let (store, full) = (store.clone(), top.join(&path));
-            Job::Leaf(path, unblock(move || put_file(&store, &full)))
+            let (store, full, lanes) = (store.clone(), top.join(&path), lanes.clone());
+            Job::Leaf(path, unblock(move || put_file(&store, &full, &lanes)))
         }
         Event::Symlink { path } => {
             let (store, full) = (store.clone(), top.join(&path));
@@ -303,7 +305,7 @@ where
 /// How often a file that changes under the reader is read before it is given up.
 const ATTEMPTS: usize = 3;
 
-fn put_file<S: BlobStore>(store: &S, path: &Path) -> Result<Leaf, Lost> {
+fn put_file<S: BlobStore>(store: &S, path: &Path, lanes: &Lanes) -> Result<Leaf, Lost> {
     for _ in 0..ATTEMPTS {
         let mut file = open_regular(path)?;
         let before = file.metadata()?;
@@ -317,6 +319,7 @@ fn put_file<S: BlobStore>(store: &S, path: &Path) -> Result<Leaf, Lost> {
             let put = block_on(store.put(bytes.into()));
             (put.map_err(Lost::Store)?, size)
         } else {
+            let _lane = lanes.take();
             put_large(store, &mut file, before.len())?
         };
         let after = file.metadata()?;

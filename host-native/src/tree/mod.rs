@@ -8,6 +8,7 @@
 //! | `walk` | a directory on disk, in the order in which it is imported |
 //! | `import` | disk to store |
 //! | `export` | store to disk |
+//! | `lanes` | how many large files at once |
 //! | `flush` | an export made durable |
 //! | `compare` | two directories on disk, byte for byte |
 
@@ -16,6 +17,7 @@ mod export;
 mod flush;
 mod format;
 mod import;
+mod lanes;
 mod name;
 #[cfg(test)]
 mod tests;
