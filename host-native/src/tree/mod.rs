@@ -7,7 +7,7 @@
 //! | `name` | names that cannot lead out of their directory |
 //! | `walk` | a directory on disk, in the order in which it is imported |
 //! | `import` | disk to store |
-//! | `export` | store to disk |
+//! | `export`, `write` | store to disk: the tree, and one entry of it |
 //! | `lanes` | how many large files at once |
 //! | `flush` | an export made durable |
 //! | `compare` | two directories on disk, byte for byte |
@@ -22,6 +22,7 @@ mod name;
 #[cfg(test)]
 mod tests;
 mod walk;
+mod write;
 
 pub use compare::{Compared, Difference, compare};
 pub use export::{Existing, ExportOptions, Exported, export};
