@@ -45,7 +45,7 @@ use stage::Form;
 ///
 /// // A blob and a key of one's own in one commit.
 /// let mut batch = Batch::new();
-/// let staged = blobs.stage(vec![7; 5_000_000].into(), &mut batch).await?;
+/// let staged = blobs.stage(bytes::Bytes::from(vec![7; 5_000_000]), &mut batch).await?;
 /// batch.put(Space(0x80), "latest", staged.pointer.as_bytes().to_vec());
 /// blobs.store().commit(batch, Durability::Strict).await?;
 /// assert_eq!(blobs.stat(&staged.pointer).await?.unwrap().size, 5_000_000);

@@ -1,0 +1,9 @@
+//! The server over real sockets: what it answers, and what it refuses.
+
+mod client;
+mod connections;
+mod life;
+mod made;
+mod protocol;
+#[path = "../support/mod.rs"]
+mod support;
