@@ -16,7 +16,10 @@ fuzz_target!(|input: (&[u8], u8, &[u8])| {
     }
     if let Ok(pattern) = Match::from_json(patch) {
         let _ = pattern.matches(Some(&tree));
-        assert_eq!(Match::from_value(pattern.to_value()).expect("what is written is read"), pattern);
+        assert_eq!(
+            Match::from_value(pattern.to_value()).expect("what is written is read"),
+            pattern
+        );
     }
     let patch = match form % 3 {
         0 => Value::from_json(patch).map(Patch::merge),
@@ -28,10 +31,22 @@ fuzz_target!(|input: (&[u8], u8, &[u8])| {
         return;
     };
     let ops = normalize(&tree, &patch).expect("it was applied");
-    assert_eq!(Op::decode_all(&Op::encode_all(&ops)).expect("what is written is read"), ops);
+    assert_eq!(
+        Op::decode_all(&Op::encode_all(&ops)).expect("what is written is read"),
+        ops
+    );
     let undo = invert(&tree, &ops).expect("it was applied");
-    assert_eq!(apply(&changed, &Patch::ops(undo)).expect("it can be undone"), tree);
-    assert_eq!(apply(&tree, &Patch::ops(ops)).expect("it was applied"), changed);
+    assert_eq!(
+        apply(&changed, &Patch::ops(undo)).expect("it can be undone"),
+        tree
+    );
+    assert_eq!(
+        apply(&tree, &Patch::ops(ops)).expect("it was applied"),
+        changed
+    );
     let difference = Patch::ops(diff(&tree, &changed));
-    assert_eq!(apply(&tree, &difference).expect("a diff can be applied"), changed);
+    assert_eq!(
+        apply(&tree, &difference).expect("a diff can be applied"),
+        changed
+    );
 });

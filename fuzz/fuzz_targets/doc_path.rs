@@ -8,7 +8,10 @@ fuzz_target!(|text: &str| {
     if let Ok(path) = text.parse::<Path>() {
         let again: Path = path.to_string().parse().expect("what is printed is read");
         assert_eq!(again, path);
-        assert_eq!(Path::decode(&path.encode()).expect("what is written is read"), path);
+        assert_eq!(
+            Path::decode(&path.encode()).expect("what is written is read"),
+            path
+        );
         let mut rebuilt = path.clone();
         if let Some((parent, step)) = path.split() {
             rebuilt = parent.child(step.clone()).expect("it was a path before");
@@ -18,7 +21,10 @@ fuzz_target!(|text: &str| {
         let _ = Value::Null.at(&path);
     }
     if let Ok(pattern) = text.parse::<Pattern>() {
-        let again: Pattern = pattern.to_string().parse().expect("what is printed is read");
+        let again: Pattern = pattern
+            .to_string()
+            .parse()
+            .expect("what is printed is read");
         assert_eq!(again, pattern);
     }
     let _ = Path::decode(text.as_bytes());
