@@ -85,12 +85,13 @@ impl<V: Volume, S: Remote, E: Environment> Pair<V, S, E> {
         let mut keep = None;
         for order in [put, earlier].into_iter().flatten() {
             let note = self.note(view, order).await?;
+            // Its attempt may end in trouble at this very time.
+            batch.require_unchanged(TROUBLE, rows::order_key(order), view);
             if Some(order) == earlier && note.is_none() {
                 keep = Some(order);
                 continue;
             }
             if let Some(note) = note {
-                batch.require_unchanged(TROUBLE, rows::order_key(order), view);
                 batch.delete(TROUBLE, rows::order_key(order));
                 difference += -Counts::trouble(note.missing);
             }

@@ -64,10 +64,11 @@ impl<V: Volume, S: Remote, E: Environment> Pair<V, S, E> {
             let _ = select(walk, patience).await;
         }
         let left = self.left().await;
+        let driven = self.0.board.is_driven();
         self.0.account.close();
         self.cache_woken();
         let patience = pin!(self.0.env.sleep(end));
-        if self.0.board.is_driven() {
+        if driven {
             // `drive` closes the store, also when this wait ends before.
             let ended = pin!(self.0.account.ended());
             let _ = select(ended, patience).await;
@@ -75,7 +76,11 @@ impl<V: Volume, S: Remote, E: Environment> Pair<V, S, E> {
             let closing = pin!(self.0.store.close());
             if let Either::Left((closed, _)) = select(closing, patience).await {
                 self.0.account.end();
-                closed?;
+                // Somebody else may close the store itself.
+                closed.or_else(|error| match error.kind() {
+                    Kind::Closed => Ok(()),
+                    _ => Err(error),
+                })?;
             }
         }
         left

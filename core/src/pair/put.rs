@@ -177,8 +177,8 @@ impl<V: Volume, S: Remote, E: Environment> Pair<V, S, E> {
     ) -> Result<crate::engine::Receipt<V>> {
         let mut handover = self.0.account.handover();
         let mut difference = Counts::default();
+        batch.require_unchanged(TROUBLE, rows::order_key(order), view);
         if let Some(note) = self.note(view, order).await? {
-            batch.require_unchanged(TROUBLE, rows::order_key(order), view);
             batch.delete(TROUBLE, rows::order_key(order));
             difference += -Counts::trouble(note.missing);
             handover.rings(order);

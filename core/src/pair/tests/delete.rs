@@ -5,7 +5,7 @@ use crate::{
     Kind,
     blob::{BlobStore, Fault, Gate, Operation, Pointer},
     engine::Durability,
-    pair::{Change, Options},
+    pair::Change,
     port::Clock,
 };
 
@@ -153,9 +153,9 @@ fn a_reader_that_comes_after_the_deletion_does_not_join_an_older_fetch() {
 #[cfg(feature = "sabotage")]
 #[test]
 fn a_pair_whose_fill_races_deletions_is_caught() {
-    let mut world = World::with(Options {
+    let mut world = World::with(crate::pair::Options {
         sabotage: Some(crate::engine::Sabotage::FillRacesDelete),
-        ..Options::default()
+        ..Default::default()
     });
     let pointer = world.remote_put(b"like a ghost");
     let gate = Gate::new();
@@ -173,14 +173,14 @@ fn a_pair_whose_fill_races_deletions_is_caught() {
 #[cfg(feature = "sabotage")]
 #[test]
 fn a_pair_that_removes_entries_before_the_acknowledgement_is_caught() {
-    let mut world = World::with(Options {
+    let mut world = World::with(crate::pair::Options {
         sabotage: Some(crate::engine::Sabotage::QueueEntryRemovedBeforeAck),
-        ..Options::default()
+        ..Default::default()
     });
     world.script.offline();
     let pointer = world.put(b"forgotten").pointer();
     world.pass(secs(1));
-    world.crash_into(Options::default());
+    world.crash_into(Default::default());
     world.script.heal();
     world.sync().unwrap();
     assert!(

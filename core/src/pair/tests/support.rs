@@ -41,6 +41,7 @@ struct Time {
 }
 
 impl Env {
+    #[cfg(feature = "std")]
     pub fn advance(&self, by: Duration) {
         let until = self.0.lock().now + by;
         while let Some(at) = self.next_deadline()

@@ -1,6 +1,6 @@
 //! The same on many threads, where commits of several callers really interleave.
 
-use super::support::{Disk, Env, open_plain, secs};
+use super::support::{Choosy, Disk, Env, open_plain, secs};
 use crate::{
     Kind,
     blob::{BlobStore, MemoryBlobs, Pointer},
@@ -20,14 +20,24 @@ fn callers_on_many_threads_leave_both_sides_agreeing() {
             cache: (round % 2 == 0).then_some(10),
             ..Options::default()
         };
-        let pair = block_on(open_plain(&Disk::default(), &remote, &env, &options));
+        // One of the blobs is refused for good every other time.
+        let slow = Choosy::new(remote.clone());
+        let pair = block_on(open_plain(&Disk::default(), &slow, &env, &options));
         let blobs: Vec<Vec<u8>> = (0..4_u8).map(|i| alloc::vec![i; 8]).collect();
         let over = AtomicBool::new(false);
         std::thread::scope(|threads| {
+            // Whatever fails, the others end.
+            let _end = End(&over, || pair.0.account.close());
             threads.spawn(|| block_on(pair.drive()));
             threads.spawn(|| {
+                let mut refused = false;
                 while !over.load(Ordering::Relaxed) {
                     env.advance(secs(1));
+                    match refused {
+                        true => slow.relent(),
+                        false => slow.turn_down(Pointer::of(&[3; 8]), Kind::InvalidInput),
+                    }
+                    refused = !refused;
                     std::thread::yield_now();
                 }
             });
@@ -36,7 +46,7 @@ fn callers_on_many_threads_leave_both_sides_agreeing() {
                     let (pair, blobs) = (&pair, &blobs);
                     threads.spawn(move || {
                         let mut state = worker + 10 * round + 1;
-                        for _ in 0..300 {
+                        for _ in 0..1000 {
                             state = state
                                 .wrapping_mul(6364136223846793005)
                                 .wrapping_add(1442695040888963407);
@@ -57,6 +67,12 @@ fn callers_on_many_threads_leave_both_sides_agreeing() {
             for worker in workers {
                 worker.join().unwrap();
             }
+            // What was refused by then is tried until it is not.
+            while pair.status().current().queued > 0 {
+                block_on(pair.retry_failed()).unwrap();
+                let _ = block_on(pair.sync(core::future::pending()));
+            }
+            assert!(block_on(pair.failed(None, 9)).unwrap().is_empty());
             block_on(pair.sync(core::future::pending())).unwrap();
             for bytes in &blobs {
                 let pointer = Pointer::of(bytes);
@@ -67,8 +83,17 @@ fn callers_on_many_threads_leave_both_sides_agreeing() {
             }
             let status = pair.status().current();
             assert_eq!((status.queued, status.queued_bytes), (0, 0));
+            assert_eq!((status.failed, status.missing), (0, 0));
             block_on(pair.close(secs(1))).unwrap();
-            over.store(true, Ordering::Relaxed);
         });
+    }
+}
+
+struct End<'a, F: Fn()>(&'a AtomicBool, F);
+
+impl<F: Fn()> Drop for End<'_, F> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+        self.1();
     }
 }
