@@ -1,7 +1,7 @@
 //! An open store: what users call. How each part works is in the files it calls.
 
 use super::{
-    batch::{Batch, internal},
+    batch::{Batch, Wanted},
     commit::Receipt,
     disk::Disk,
     memtable::{Found, Value},
@@ -101,7 +101,7 @@ impl<V: Volume> Store<V> {
             state.check_open()?;
             state.current.clone()
         };
-        let key = internal(space, key);
+        let key = Wanted::new(space, key);
         match self.0.find(&current, &key, u64::MAX).await? {
             Some(value) => self.0.load(&key, value).await.map(Some),
             None => Ok(None),

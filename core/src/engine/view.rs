@@ -1,7 +1,7 @@
 //! A point in time, and walking through it.
 
 use super::{
-    batch::{internal, internal_range},
+    batch::{Wanted, internal_range},
     memtable::{Found, Memtable, Value},
     store::{Store, closed},
     table::{Cursor, Ranges, value_of},
@@ -34,7 +34,7 @@ impl<V: Volume> View<V> {
     /// # Errors
     /// `Corrupt` with the place when the value's bytes are damaged; `Closed`.
     pub async fn get(&self, space: Space, key: &[u8]) -> Result<Option<Bytes>> {
-        let key = internal(space, key);
+        let key = Wanted::new(space, key);
         match self.find(&key).await? {
             Some(value) => self.store.0.load(&key, value).await.map(Some),
             None => Ok(None),
@@ -47,7 +47,7 @@ impl<V: Volume> View<V> {
     /// `Corrupt` when a table's block is damaged; `Closed`.
     pub async fn len(&self, space: Space, key: &[u8]) -> Result<Option<u64>> {
         Ok(self
-            .find(&internal(space, key))
+            .find(&Wanted::new(space, key))
             .await?
             .map(|value| value.len()))
     }
