@@ -79,6 +79,18 @@ impl<V: Volume> Store<V> {
         super::commit::commit(self, batch, durability).await
     }
 
+    /// Hands `batch` over as [`commit`](Store::commit) does, and leaves it to the caller to
+    /// [`wait`](Receipt::wait) for `durability`: for whoever holds something until the commit has its place.
+    ///
+    /// What nobody waits for is written by [`drive`](Store::drive) if `durability` is below `Strict`, and with the
+    /// next commit otherwise. A future that is dropped has handed over all of it or nothing.
+    ///
+    /// # Errors
+    /// Those of [`commit`](Store::commit), but for `Poisoned` of a write that comes later.
+    pub async fn submit(&self, batch: Batch, durability: Durability) -> Result<Receipt<V>> {
+        super::commit::submit(self, batch, durability.min(Durability::Strict)).await
+    }
+
     /// The store as it is now, for as long as the view is kept.
     pub fn view(&self) -> View<V> {
         let state = self.0.state.lock();
