@@ -8,7 +8,7 @@
 //! | [`bare`] | core without std, natively and for `wasm32-unknown-unknown` |
 //! | [`fuzz`] | the fuzz targets |
 //! | [`house`] | house rules that no compiler checks |
-//! | [`tasks`] | the short ones: fmt, lint, simulate, bench, demo, doc, size |
+//! | [`tasks`] | the short ones: fmt, lint, simulate, kill, bench, demo, doc, size |
 //! | [`shell`] | prints a command and runs it |
 
 mod bare;
@@ -45,6 +45,8 @@ enum Command {
     Lint,
     /// Runs the simulator: many seeds, or one again
     Simulate(tasks::Simulate),
+    /// Kills real processes in the midst of random commands, and looks what is left
+    Kill(tasks::Kill),
     /// Runs the benchmarks against their peers
     Bench(tasks::Bench),
     /// Runs the fuzz targets
@@ -77,6 +79,7 @@ fn run(command: Command, came_from: PathBuf) -> Result<()> {
         Command::Fmt(arguments) => arguments.run(),
         Command::Lint => tasks::lint(),
         Command::Simulate(arguments) => arguments.run(),
+        Command::Kill(arguments) => arguments.run(),
         Command::Bench(arguments) => arguments.run(),
         Command::Fuzz(arguments) => fuzz::run(&arguments),
         Command::Wasm => bare::build(),

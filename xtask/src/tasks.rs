@@ -99,6 +99,25 @@ fn simulator() -> Cmd {
 }
 
 #[derive(clap::Args)]
+pub struct Kill {
+    /// How many rounds, each under a second
+    #[arg(long, default_value_t = 500)]
+    rounds: u64,
+    /// Which commands run; when they die is up to the machine
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+}
+
+impl Kill {
+    pub fn run(&self) -> Result<()> {
+        Cmd::cargo("test -p littoral --test sigkill -- --nocapture")
+            .env("LITTORAL_KILL_ROUNDS", self.rounds.to_string())
+            .env("LITTORAL_KILL_SEED", self.seed.to_string())
+            .run()
+    }
+}
+
+#[derive(clap::Args)]
 pub struct Bench {
     /// What the bench takes: `cargo xtask bench native`, `cargo xtask bench -- --help`
     #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
