@@ -2,6 +2,7 @@
 
 mod changes;
 mod open;
+mod syncs;
 
 use crate::{
     block_on::{blocking, may_block},
@@ -13,10 +14,12 @@ use changes::Changes;
 use std::{
     fmt,
     fs::File,
+    io,
     ops::Range,
     path::{Path, PathBuf},
     sync::Arc,
 };
+use syncs::Syncs;
 
 pub use open::FileOptions;
 
@@ -29,7 +32,8 @@ pub use open::FileOptions;
 /// File work is done in place on a thread inside [`block_on`](crate::block_on), and on a pool of
 /// threads everywhere else; one volume can be used both ways at once.
 ///
-/// `sync` is `fdatasync` (Linux), `F_FULLFSYNC` (macOS) or `FlushFileBuffers` (Windows).
+/// `sync` is `fdatasync` (Linux), `F_FULLFSYNC` (macOS) or `FlushFileBuffers` (Windows). Once one has failed every later one
+/// fails with the same error, also when the future of the first was dropped: only opening the file again helps.
 /// `discard` does nothing: a range that was written before is written again at half the cost of one that
 /// the file system has to find room for, so space goes back when the file is made shorter.
 pub struct FileVolume(Arc<Held>);
@@ -39,6 +43,7 @@ struct Held {
     file: File,
     path: PathBuf,
     changes: Changes,
+    syncs: Syncs,
 }
 
 impl FileVolume {
@@ -97,6 +102,22 @@ impl FileVolume {
         drop(waiter);
         result
     }
+
+    async fn sync_by(
+        &self,
+        sync: impl FnOnce(&File) -> io::Result<()> + Send + 'static,
+    ) -> Result<()> {
+        self.0.changes.none_abandoned().await;
+        if may_block() {
+            // Let whatever else this thread runs get ready first: it then shares the next sync.
+            futures_lite::future::yield_now().await;
+        }
+        self.look(|held| {
+            held.syncs
+                .run(|| sync(&held.file).map_err(|error| held.failed(error, format_args!("sync"))))
+        })
+        .await
+    }
 }
 
 impl Volume for FileVolume {
@@ -131,16 +152,7 @@ impl Volume for FileVolume {
     }
 
     async fn sync(&self) -> Result<()> {
-        self.0.changes.none_abandoned().await;
-        if may_block() {
-            // Let whatever else this thread runs get ready first: it then shares the next sync.
-            futures_lite::future::yield_now().await;
-        }
-        self.look(|held| {
-            platform::sync_data(&held.file)
-                .map_err(|error| held.failed(error, format_args!("sync")))
-        })
-        .await
+        self.sync_by(platform::sync_data).await
     }
 }
 
@@ -160,7 +172,7 @@ impl Held {
         }
         match platform::read_exact_at(&self.file, offset, len) {
             Ok(bytes) => Ok(bytes.into()),
-            Err(error) if error.kind() == std::io::ErrorKind::UnexpectedEof => {
+            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
                 Err(self.too_short(offset, len))
             }
             Err(error) => Err(self.failed(error, format_args!("read {len} bytes at {offset}"))),
@@ -172,7 +184,7 @@ impl Held {
         Error::new(Kind::OutOfRange, message).context(self.path.display())
     }
 
-    fn failed(&self, error: std::io::Error, what: fmt::Arguments<'_>) -> Error {
+    fn failed(&self, error: io::Error, what: fmt::Arguments<'_>) -> Error {
         Error::from(error)
             .context(format_args!("cannot {what}"))
             .context(self.path.display())
@@ -257,6 +269,70 @@ mod tests {
                 .unwrap();
             std::thread::sleep(Duration::from_millis(200));
             assert_eq!(volume.read_at(0, 3).await.unwrap(), &b"new"[..]);
+        });
+    }
+
+    /// The error of a disk that lost something.
+    fn lost(_: &File) -> io::Result<()> {
+        Err(io::Error::other("the disk lost something"))
+    }
+
+    #[test]
+    fn after_a_sync_that_failed_every_later_one_fails() {
+        both_ways(|volume| async move {
+            volume.sync().await.unwrap();
+            let first = volume.sync_by(lost).await.unwrap_err();
+            // The system tells each open file once: asked again, it would say that all is well.
+            let second = volume.sync().await.unwrap_err();
+            assert_eq!(second.to_string(), first.to_string());
+            assert!(volume.sync().await.is_err());
+        });
+    }
+
+    #[test]
+    fn a_sync_that_failed_after_its_future_was_dropped_is_told_to_the_next_one() {
+        both_ways(|volume| async move {
+            let (begun, has_begun) = std::sync::mpsc::channel();
+            let slow = volume.sync_by(move |file| {
+                begun.send(()).unwrap();
+                std::thread::sleep(Duration::from_millis(100));
+                lost(file)
+            });
+            std::thread::scope(|scope| {
+                scope.spawn(move || {
+                    let mut slow = std::pin::pin!(slow);
+                    assert!(slow.as_mut().now_or_never().is_none());
+                    has_begun.recv().unwrap();
+                });
+            });
+            let error = volume.sync().await.unwrap_err();
+            assert!(error.to_string().contains("lost something"), "{error}");
+        });
+    }
+
+    #[test]
+    fn of_two_syncs_at_a_time_none_succeeds_after_the_other_was_told_of_a_loss() {
+        let directory = tempfile::tempdir().unwrap();
+        let volume = FileVolume::create(directory.path().join("store")).unwrap();
+        // As the kernel does it: the first that asks is told.
+        let told = Arc::new(std::sync::atomic::AtomicBool::new(false));
+        let sync = |volume: &FileVolume| {
+            let told = told.clone();
+            let once = move |_: &File| {
+                if told.swap(true, std::sync::atomic::Ordering::SeqCst) {
+                    return Ok(());
+                }
+                // Time enough for the other to end first, if it could.
+                std::thread::sleep(Duration::from_millis(50));
+                Err(io::Error::other("lost"))
+            };
+            crate::block_on(volume.sync_by(once))
+        };
+        std::thread::scope(|scope| {
+            let both = [0, 1].map(|_| scope.spawn(|| sync(&volume)));
+            for one in both {
+                assert!(one.join().unwrap().is_err());
+            }
         });
     }
 

@@ -69,6 +69,7 @@ impl FileOptions {
                     file,
                     path: path.to_owned(),
                     changes: Default::default(),
+                    syncs: Default::default(),
                 }))
             })
             .map_err(|error| error.context(path.display()))
