@@ -61,6 +61,7 @@ enum Name {
     Etag,
     RetryAfter,
     Chunks,
+    Error,
 }
 
 #[derive(Arbitrary, Debug)]
@@ -70,6 +71,9 @@ enum Value {
     Number(u64),
     Range(u64, u64, u64),
     Text(String),
+    /// The blob's own tag.
+    Tag,
+    NotFound,
 }
 
 #[derive(Arbitrary, Debug)]
@@ -146,6 +150,8 @@ impl Remote {
             Value::Number(number) => number.to_string(),
             Value::Range(start, end, size) => format!("bytes {start}-{end}/{size}"),
             Value::Text(text) => text.clone(),
+            Value::Tag => format!("\"{}\"", Pointer::of(&self.blob)),
+            Value::NotFound => Kind::NotFound.name().to_owned(),
         }
     }
 }
@@ -173,6 +179,7 @@ impl Name {
             Name::Etag => "etag",
             Name::RetryAfter => "retry-after",
             Name::Chunks => "littoral-chunks",
+            Name::Error => "littoral-error",
         }
     }
 }

@@ -62,6 +62,7 @@ fn reads(remote: &HttpBlobs<HttpClient>) -> Vec<(&'static str, Kind)> {
         vec![
             ("get", kind(remote.get(&pointer).await)),
             ("get_range", kind(remote.get_range(&pointer, 0..2).await)),
+            ("stat", kind(remote.stat(&pointer).await)),
             ("has", kind(remote.has(&[pointer]).await)),
             ("list", kind(remote.list(None, 10).await)),
             ("chunks", kind(remote.chunks(&pointer).await)),
@@ -113,6 +114,18 @@ fn a_success_with_wrong_bytes_or_a_web_page_is_corrupt_and_never_data() {
 }
 
 #[test]
+fn a_404_of_another_server_is_transient_and_never_not_there() {
+    let page = "HTTP/1.1 404 Not Found\r\nConnection: close\r\nContent-Type: text/html\r\n\
+                Content-Length: 6\r\n\r\n<html>";
+    all_say(reads(&remote(Some(page))), Kind::Transient);
+    all_say(writes(&remote(Some(page))), Kind::Transient);
+    let json = "HTTP/1.1 404 Not Found\r\nConnection: close\r\nContent-Type: application/json\r\n\
+                Content-Length: 17\r\n\r\n{\"detail\":\"none\"}";
+    all_say(reads(&remote(Some(json))), Kind::Transient);
+    all_say(writes(&remote(Some(json))), Kind::Transient);
+}
+
+#[test]
 fn a_proxy_in_trouble_is_transient_whatever_it_says() {
     let page = "HTTP/1.1 502 Bad Gateway\r\nConnection: close\r\nContent-Type: text/html\r\n\
                 Content-Length: 6\r\n\r\n<html>";
@@ -135,8 +148,9 @@ fn a_connection_that_breaks_off_is_transient_wherever_it_does() {
     ] {
         let remote = remote(Some(broken));
         for (call, kind) in reads(&remote) {
-            // What is asked first for a range is its head, which has no body to break off in.
-            let right = kind == Kind::Transient || (call == "get_range" && kind == Kind::Corrupt);
+            // A head has no body to break off in; it is what is asked first for a range.
+            let of_a_head = ["stat", "get_range"].contains(&call) && kind == Kind::Corrupt;
+            let right = kind == Kind::Transient || of_a_head;
             assert!(right, "{call} after {broken:?}: {kind:?}");
         }
     }

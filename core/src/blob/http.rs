@@ -215,6 +215,8 @@ impl<H: Http> BlobStore for HttpBlobs<H> {
         let Some(response) = self.ask(Method::Head, &path, None, &[200]).await? else {
             return Ok(None);
         };
+        answer::names(&response, pointer)
+            .map_err(|error| error.context(self.what(Method::Head, &path)))?;
         let size = answer::content_length(&response)
             .ok_or_else(|| corrupt("no Content-Length").context(self.what(Method::Head, &path)))?;
         let chunks = match response.header("littoral-chunks") {

@@ -39,7 +39,7 @@ fn run(memory: &mut Memory, patch: &Patch) -> Result<Vec<Op>> {
 }
 
 /// A tree that is a value: it never waits.
-pub(crate) struct Memory(pub Value);
+struct Memory(Value);
 
 impl Tree for Memory {
     async fn kind_at(&mut self, path: &Path) -> Result<Option<ValueKind>> {
@@ -138,17 +138,15 @@ pub(crate) fn container_for(step: &Step) -> Option<Value> {
 pub(crate) fn misfit(kind: ValueKind, step: &Step) -> Option<Refusal> {
     let wanted = match step {
         Step::Key { field: None, .. } if kind == ValueKind::List => {
-            return Some(undeclared());
+            return Some(Refusal::invalid(
+                "no key field was declared for the elements of this list",
+            ));
         }
         Step::Field(_) => ValueKind::Object,
         Step::Index(_) | Step::Key { .. } => ValueKind::List,
         Step::Sparse(_) => ValueKind::Sparse,
     };
     (kind != wanted).then(|| Refusal::state(format!("{kind} is there, not {wanted}")))
-}
-
-pub(crate) fn undeclared() -> Refusal {
-    Refusal::invalid("no key field was declared for the elements of this list")
 }
 
 pub(crate) fn nothing_there() -> Refusal {

@@ -4,7 +4,7 @@ use crate::core::{Error, Kind};
 use axum::{
     body::Body,
     extract::Request,
-    http::{HeaderValue, StatusCode, header},
+    http::{HeaderName, HeaderValue, StatusCode, header},
     middleware::Next,
     response::{IntoResponse, Response},
 };
@@ -17,6 +17,9 @@ pub(super) struct Failure {
     /// What stands beside `"error"`.
     more: Option<(&'static str, Value)>,
 }
+
+/// Names the kind of an error, as its body does.
+pub(super) const ERROR_HEADER: HeaderName = HeaderName::from_static("littoral-error");
 
 pub(super) type Answer = Result<Response, Failure>;
 
@@ -81,6 +84,11 @@ impl IntoResponse for Failure {
             body.insert(name.to_owned(), value);
         }
         let mut response = json(self.status, &body);
+        // The answer to `HEAD` loses its body on the way.
+        response.headers_mut().insert(
+            ERROR_HEADER,
+            HeaderValue::from_static(self.error.kind().name()),
+        );
         if let StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE = self.status {
             let seconds = self
                 .error
@@ -123,8 +131,8 @@ pub(super) async fn errors_are_json(request: Request, next: Next) -> Response {
         return response;
     }
     let kind = match status {
-        StatusCode::NOT_FOUND => Kind::NotFound,
-        StatusCode::METHOD_NOT_ALLOWED => Kind::NotImplemented,
+        // Only who has looked in the store says `NotFound`.
+        StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED => Kind::NotImplemented,
         status if status.is_server_error() => Kind::Transient,
         _ => Kind::InvalidInput,
     };

@@ -110,12 +110,13 @@ async fn healthz() -> Response {
     reply::json(StatusCode::OK, &serde_json::json!({ "ok": true }))
 }
 
+/// Not `NotFound`: a client with a wrong URL is not to think that nothing is there.
 async fn no_such_path() -> Failure {
-    Error::new(
-        Kind::NotFound,
-        "there is no such path; see docs/protocol.md",
+    let message = "there is no such path; see docs/protocol.md";
+    Failure::with_status(
+        StatusCode::NOT_FOUND,
+        Error::new(Kind::NotImplemented, message),
     )
-    .into()
 }
 
 async fn no_such_method() -> Failure {
@@ -191,6 +192,7 @@ fn cors(origins: &Origins) -> Result<Option<CorsLayer>> {
                 header::ETAG,
                 header::RETRY_AFTER,
                 HeaderName::from_static("littoral-chunks"),
+                reply::ERROR_HEADER,
             ])
             .max_age(Duration::from_secs(86_400)),
     ))

@@ -41,6 +41,7 @@ fn a_blob_of_any_size_comes_back_as_it_went_in() {
             }
             let head = client.ask(Method::Head, &blob(&pointer), Bytes::new());
             assert_eq!(head.status, 404);
+            assert_eq!(head.header("littoral-error"), Some("NotFound"));
         }
     }
 }
@@ -242,9 +243,9 @@ fn every_error_is_json() {
     let server = engine(options());
     let client = Client::new(&server);
     for (method, path, status, kind) in [
-        (Method::Get, "/", 404, "NotFound"),
-        (Method::Get, "/v1/blobs/", 404, "NotFound"),
-        (Method::Get, "/v1/nothing", 404, "NotFound"),
+        (Method::Get, "/", 404, "NotImplemented"),
+        (Method::Get, "/v1/blobs/", 404, "NotImplemented"),
+        (Method::Get, "/v1/nothing", 404, "NotImplemented"),
         (Method::Put, "/v1/blobs", 405, "NotImplemented"),
         (Method::Get, "/v1/blobs/has", 405, "NotImplemented"),
         (Method::Post, "/healthz", 405, "NotImplemented"),

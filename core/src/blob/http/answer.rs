@@ -15,11 +15,10 @@ const ERROR: usize = 64 << 10;
 /// Characters of its message that are passed on.
 const WORDS: usize = 500;
 
-/// The kind that a status means.
+/// The kind that a status means, but for 404.
 pub(super) fn kind(status: u16) -> Kind {
     match status {
         401 | 403 => Kind::Auth,
-        404 => Kind::NotFound,
         405 | 501 => Kind::NotImplemented,
         408 | 504 => Kind::Timeout,
         409 => Kind::Conflict,
@@ -52,31 +51,55 @@ struct Current {
     current: Option<Pointer>,
 }
 
-/// The error that an answer is. Its kind comes from the status alone.
+/// Names the kind of an error where a body cannot: in the answer to `HEAD`.
+pub(super) const ERROR_HEADER: &str = "littoral-error";
+
+/// The error that an answer is. Its kind comes from the status, but for 404: every server of the world says that of what it does
+/// not know, and only a remote of ours knows that a blob is not there.
 pub(super) async fn failure<B: Body>(response: Response<B>) -> Error {
     let status = response.status;
     let retry_after = response
         .header("retry-after")
         .and_then(|value| value.trim().parse().ok())
         .map(Duration::from_secs);
+    let named = response.header(ERROR_HEADER).and_then(Kind::from_name);
     let body = response.body.collect(ERROR).await.unwrap_or_default();
-    let message = match serde_json::from_slice::<Failure>(&body) {
-        Ok(Failure { error }) => {
-            let words: String = error.message.chars().take(WORDS).collect();
-            match Kind::from_name(&error.code) {
-                Some(code) if code != kind(status) => {
+    let reason = serde_json::from_slice::<Failure>(&body).map(|answer| answer.error);
+    let reason = reason.ok();
+    let told = reason
+        .as_ref()
+        .and_then(|reason| Kind::from_name(&reason.code));
+    let code = told.or(named);
+    let kind = match (status, code) {
+        (404, Some(code @ (Kind::NotFound | Kind::NotImplemented))) => code,
+        (404, _) => return no_remote(),
+        _ => kind(status),
+    };
+    let message = match (reason, code) {
+        (Some(reason), code) => {
+            let words: String = reason.message.chars().take(WORDS).collect();
+            match code {
+                Some(code) if code != kind => {
                     alloc::format!("status {status}, {}: {words}", code.name())
                 }
                 _ => alloc::format!("status {status}: {words}"),
             }
         }
-        Err(_) => alloc::format!("status {status}"),
+        (None, _) => alloc::format!("status {status}"),
     };
-    let error = Error::new(kind(status), message);
+    let error = Error::new(kind, message);
     match retry_after {
         Some(after) => error.with_retry_after(after),
         None => error,
     }
+}
+
+/// A 404 of somebody else. Our remote may be there again when its proxy, or the network's owner, lets us through.
+fn no_remote() -> Error {
+    Error::new(
+        Kind::Transient,
+        "status 404, without the protocol's error: another server answers there; check the URL of the remote",
+    )
 }
 
 /// Where a root points that could not be moved, if the answer says so.
@@ -89,10 +112,21 @@ pub(super) async fn current<B: Body>(response: Response<B>) -> Option<Option<Poi
 }
 
 /// The pointer in an `ETag`. A proxy that compresses may have made it a weak one.
-pub(super) fn tagged(etag: &str) -> Option<Pointer> {
+fn tagged(etag: &str) -> Option<Pointer> {
     let strong = etag.strip_prefix("W/").unwrap_or(etag);
     let hex = strong.strip_prefix('"')?.strip_suffix('"')?;
     Pointer::from_hex(hex).ok()
+}
+
+/// That an answer is about what `pointer` names. A page of somebody else is not.
+pub(super) fn names<B>(response: &Response<B>, pointer: &Pointer) -> Result<()> {
+    match response.header("etag").and_then(tagged) {
+        Some(named) if named == *pointer => Ok(()),
+        Some(other) => Err(corrupt(&alloc::format!("an ETag with {other}"))),
+        None => Err(corrupt(
+            "no ETag with the pointer: another server may answer",
+        )),
+    }
 }
 
 pub(super) fn corrupt(what: &str) -> Error {

@@ -72,7 +72,7 @@ fn json_answer(value: Value) -> Answer {
     answer(200, &kind, value.to_string().into_bytes())
 }
 
-fn failed(kind: Kind, message: &str) -> Answer {
+pub(super) fn failed(kind: Kind, message: &str) -> Answer {
     let status = match kind {
         Kind::InvalidInput => 400,
         Kind::Auth => 401,
@@ -84,10 +84,11 @@ fn failed(kind: Kind, message: &str) -> Answer {
         _ => 500,
     };
     let body = json!({"error": {"code": kind.name(), "message": message}});
-    Response {
-        status,
-        ..json_answer(body)
-    }
+    let mut answer = json_answer(body);
+    answer.status = status;
+    let name = kind.name().to_string();
+    answer.headers.push(("littoral-error".into(), name));
+    answer
 }
 
 impl Http for FakeRemote {
@@ -108,7 +109,7 @@ impl Http for FakeRemote {
             .token
             .as_ref()
             .map(|token| alloc::format!("Bearer {token}"));
-        let answer = match (wanted, authorization) {
+        let mut answer = match (wanted, authorization) {
             (Some(_), None) => failed(Kind::Auth, "a token is wanted"),
             (Some(wanted), Some(given)) if wanted != given => Response {
                 status: 403,
@@ -119,6 +120,9 @@ impl Http for FakeRemote {
                 done.unwrap_or_else(|error| failed(error.kind(), &error.to_string()))
             }
         };
+        if request.method == Method::Head {
+            answer.body = Pieces::default();
+        }
         let lie = self.lie.lock().clone();
         Ok(match lie {
             Some(lie) => lie(&line, answer),
@@ -251,6 +255,7 @@ impl FakeRemote {
         Ok(Response {
             status: 200,
             headers: vec![
+                ("etag".into(), alloc::format!("\"{pointer}\"")),
                 ("content-length".into(), stat.size.to_string()),
                 ("littoral-chunks".into(), stat.chunks.to_string()),
             ],

@@ -48,7 +48,8 @@ impl<H: Http> HttpBlobs<H> {
         alloc::format!("{} {}{path}", method.name(), self.base)
     }
 
-    /// Sends a request without a body; the answer with a status of `good`, or `None` for 404.
+    /// Sends a request without a body; the answer with a status of `good`, or `None` where the remote says that what was asked
+    /// for is not there.
     pub(super) async fn ask(
         &self,
         method: Method,
@@ -57,10 +58,10 @@ impl<H: Http> HttpBlobs<H> {
         good: &[u16],
     ) -> Result<Option<Response<H::Body>>> {
         let response = self.send(method, path, header, Bytes::new()).await?;
-        if response.status == 404 {
-            return Ok(None);
+        match self.expect(response, good, method, path).await {
+            Err(error) if error.kind() == Kind::NotFound => Ok(None),
+            answer => answer.map(Some),
         }
-        self.expect(response, good, method, path).await.map(Some)
     }
 
     pub(super) async fn expect(
@@ -91,14 +92,8 @@ impl<H: Http> HttpBlobs<H> {
         let response = self
             .expect(response, &[200, 201, 204], Method::Put, path)
             .await?;
-        match response.header("etag").and_then(answer::tagged) {
-            Some(stored) if stored == *pointer => Ok(()),
-            Some(other) => Err(corrupt(&alloc::format!("that it stored {other}"))),
-            None => Err(corrupt(
-                "no ETag with the pointer: another server may answer",
-            )),
-        }
-        .map_err(|error| error.context(self.what(Method::Put, path)))
+        answer::names(&response, pointer)
+            .map_err(|error| error.context(self.what(Method::Put, path)))
     }
 
     pub(super) async fn post<Q: Serialize, A: for<'a> Deserialize<'a>>(

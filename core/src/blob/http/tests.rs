@@ -1,5 +1,5 @@
 use super::{
-    fake::{Answer, FakeRemote, Pieces, answer},
+    fake::{Answer, FakeRemote, Pieces, answer, failed},
     *,
 };
 use crate::blob::{
@@ -143,7 +143,7 @@ fn every_status_is_the_kind_that_the_protocol_says() {
         (400, Kind::InvalidInput),
         (401, Kind::Auth),
         (403, Kind::Auth),
-        (404, Kind::NotFound),
+        (404, Kind::Transient),
         (405, Kind::NotImplemented),
         (501, Kind::NotImplemented),
         (408, Kind::Timeout),
@@ -290,7 +290,7 @@ fn ranges_are_proved_where_they_can_be() {
 fn without_chunks(line: &str, mut honest: Answer) -> Answer {
     honest.headers.retain(|(name, _)| name != "littoral-chunks");
     match line.ends_with("/chunks") {
-        true => answer(404, &[], ""),
+        true => failed(Kind::NotFound, "kept whole"),
         false => honest,
     }
 }
@@ -363,6 +363,11 @@ fn questions() -> Vec<(&'static str, Asked)> {
             Box::new(|c| block_on(c.get_chunk(&P)).map(drop)),
         ),
         ("get", Box::new(|c| block_on(c.get(&P)).map(drop))),
+        ("stat", Box::new(|c| block_on(c.stat(&P)).map(drop))),
+        (
+            "get_range",
+            Box::new(|c| block_on(c.get_range(&P, 0..9)).map(drop)),
+        ),
         ("root", Box::new(|c| block_on(c.root("a")).map(drop))),
         ("roots", Box::new(|c| block_on(c.roots(None, 9)).map(drop))),
         ("put", Box::new(|c| block_on(c.put("a".into())).map(drop))),
@@ -406,6 +411,60 @@ fn a_success_that_is_not_what_was_asked_for_is_corrupt() {
             assert!(error.to_string().contains("http://remote/v1/"), "{error}");
         }
     }
+}
+
+#[test]
+fn a_404_of_another_server_is_never_taken_for_not_there() {
+    for (name, question) in questions() {
+        for foreign in [
+            "<html><body>Not Found</body></html>",
+            "{}",
+            "{\"message\":\"NotFound\"}",
+            "{\"error\":{\"code\":\"NoSuchKey\",\"message\":\"there is none\"}}",
+            "",
+        ] {
+            let (fake, client) = remote();
+            fake.lie(move |_, _| answer(404, &[], foreign));
+            let error = question(&client).unwrap_err();
+            let told = alloc::format!("{name} of {foreign:?}: {error}");
+            assert_eq!(error.kind(), Kind::Transient, "{told}");
+            assert!(told.contains("http://remote/v1/"), "{told}");
+            assert!(told.contains("another server"), "{told}");
+        }
+    }
+}
+
+#[test]
+fn a_remote_that_does_not_know_a_path_has_not_said_that_something_is_not_there() {
+    for (name, question) in questions() {
+        let (fake, client) = remote();
+        let unknown = || Response {
+            status: 404,
+            ..failed(Kind::NotImplemented, "there is no such path")
+        };
+        fake.lie(move |_, _| unknown());
+        let error = question(&client).unwrap_err();
+        assert_eq!(error.kind(), Kind::NotImplemented, "{name}: {error}");
+    }
+}
+
+#[test]
+fn what_the_remote_says_is_not_there_is_not_there_also_where_a_header_says_it() {
+    block_on(async {
+        let (_, client) = remote();
+        let missing = Pointer::of(b"missing");
+        assert_eq!(client.stat(&missing).await.unwrap(), None);
+        assert!(!client.delete(&missing).await.unwrap());
+        assert_eq!(client.root("missing").await.unwrap(), None);
+        assert_eq!(client.chunks(&missing).await.unwrap(), None);
+        for error in [
+            client.get(&missing).await.unwrap_err(),
+            client.get_range(&missing, 0..1).await.unwrap_err(),
+            client.get_chunk(&missing).await.unwrap_err(),
+        ] {
+            assert_eq!(error.kind(), Kind::NotFound, "{error}");
+        }
+    });
 }
 
 #[test]
