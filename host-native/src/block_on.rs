@@ -5,7 +5,11 @@
 //! else's executor) it is handed to a pool of threads, so that no reactor ever stalls.
 
 use crate::core::Result;
-use std::cell::Cell;
+use std::{
+    cell::Cell,
+    pin::pin,
+    task::{Context, Poll, Waker},
+};
 
 thread_local! {
     static MAY_BLOCK: Cell<bool> = const { Cell::new(false) };
@@ -22,7 +26,15 @@ thread_local! {
 /// ```
 pub fn block_on<F: Future>(future: F) -> F::Output {
     let _restore = Restore(MAY_BLOCK.replace(true));
-    futures_lite::future::block_on(future)
+    let mut future = pin!(future);
+    // Most are ready at once, with all their work done right here: those need nobody to wake them.
+    match future
+        .as_mut()
+        .poll(&mut Context::from_waker(Waker::noop()))
+    {
+        Poll::Ready(output) => output,
+        Poll::Pending => futures_lite::future::block_on(future),
+    }
 }
 
 /// Puts the flag back, also when the future panics.

@@ -39,7 +39,7 @@ fn run(memory: &mut Memory, patch: &Patch) -> Result<Vec<Op>> {
 }
 
 /// A tree that is a value: it never waits.
-struct Memory(Value);
+pub(crate) struct Memory(pub Value);
 
 impl Tree for Memory {
     async fn kind_at(&mut self, path: &Path) -> Result<Option<ValueKind>> {
@@ -138,15 +138,17 @@ pub(crate) fn container_for(step: &Step) -> Option<Value> {
 pub(crate) fn misfit(kind: ValueKind, step: &Step) -> Option<Refusal> {
     let wanted = match step {
         Step::Key { field: None, .. } if kind == ValueKind::List => {
-            return Some(Refusal::invalid(
-                "no key field was declared for the elements of this list",
-            ));
+            return Some(undeclared());
         }
         Step::Field(_) => ValueKind::Object,
         Step::Index(_) | Step::Key { .. } => ValueKind::List,
         Step::Sparse(_) => ValueKind::Sparse,
     };
     (kind != wanted).then(|| Refusal::state(format!("{kind} is there, not {wanted}")))
+}
+
+pub(crate) fn undeclared() -> Refusal {
+    Refusal::invalid("no key field was declared for the elements of this list")
 }
 
 pub(crate) fn nothing_there() -> Refusal {

@@ -297,6 +297,12 @@ impl<'a> Reader<'a> {
         self.array().map(|[byte]| byte)
     }
 
+    /// The byte that comes next, which stays there.
+    pub(crate) fn peek(&self) -> Result<u8> {
+        let first = self.bytes.first().copied();
+        first.ok_or_else(|| unreadable("the bytes end too early"))
+    }
+
     pub(crate) fn number(&mut self) -> Result<u64> {
         let mut number = 0u64;
         for shift in (0..64).step_by(7) {

@@ -244,6 +244,20 @@ impl Op {
     /// # Ok::<(), littoral_core::Error>(())
     /// ```
     pub fn touches(&self, pattern: &Pattern) -> Touch {
+        let touch = self.reaches(pattern);
+        let to = match self {
+            Op::Test { .. } => return Touch::No,
+            Op::Move { to, .. } => Some(to),
+            _ => None,
+        };
+        // Another element may have the key then.
+        match rekeys(self.path(), pattern) || to.is_some_and(|to| rekeys(to, pattern)) {
+            true => touch.max(Touch::Unclear),
+            false => touch,
+        }
+    }
+
+    fn reaches(&self, pattern: &Pattern) -> Touch {
         match self {
             Op::Test { .. } => Touch::No,
             Op::Set { path, .. } | Op::Increment { path, .. } => at(path, pattern),
@@ -280,6 +294,20 @@ pub enum Touch {
     Unclear,
     /// It does.
     Yes,
+}
+
+/// Whether something at `path` may be the key field of an element that `pattern` finds by its key.
+fn rekeys(path: &Path, pattern: &Pattern) -> bool {
+    (0..pattern.len()).any(|position| {
+        let Some(Some(Step::Key { field, .. })) = pattern.step(position) else {
+            return false;
+        };
+        let Some(Step::Field(name)) = path.steps().get(position + 1) else {
+            return false;
+        };
+        field.as_ref().is_none_or(|field| field == name)
+            && pattern.relation(&path.prefix(position)) == Relation::Below
+    })
 }
 
 fn at(path: &Path, pattern: &Pattern) -> Touch {

@@ -14,11 +14,6 @@ use alloc::{vec, vec::Vec};
 /// Slots longer than this are made anew with the whole list.
 pub(crate) const MAX_SLOT: usize = 128;
 
-/// The first slot of a list.
-pub(crate) fn first() -> Vec<u8> {
-    encode(&[0])
-}
-
 /// The slot of a list whose slots are consecutive numbers.
 pub(crate) fn number(number: i64) -> Vec<u8> {
     encode(&[number])

@@ -270,6 +270,40 @@ pub(crate) fn internal(space: Space, key: &[u8]) -> Bytes {
     out.into()
 }
 
+/// A key to look for: built without an allocation when it is short, as most are.
+pub(crate) enum Wanted {
+    Short([u8; 64], usize),
+    Long(Bytes),
+}
+
+impl Wanted {
+    pub(crate) fn new(space: Space, key: &[u8]) -> Self {
+        let mut short = [0; 64];
+        match short
+            .get_mut(..=key.len())
+            .and_then(<[u8]>::split_first_mut)
+        {
+            Some((first, rest)) => {
+                *first = space.0;
+                rest.copy_from_slice(key);
+                Wanted::Short(short, key.len() + 1)
+            }
+            None => Wanted::Long(internal(space, key)),
+        }
+    }
+}
+
+impl core::ops::Deref for Wanted {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        match self {
+            Wanted::Short(bytes, len) => bytes.get(..*len).unwrap_or_default(),
+            Wanted::Long(bytes) => bytes,
+        }
+    }
+}
+
 /// First key, and key behind the last, of a range in a space.
 pub(crate) fn internal_range(space: Space, range: &KeyRange) -> (Bytes, Bytes) {
     let end = match &range.end {

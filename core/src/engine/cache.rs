@@ -3,7 +3,10 @@
 use super::{codec::Ref, table::Block};
 use crate::sync::RwLock;
 use alloc::{sync::Arc, vec::Vec};
-use core::sync::atomic::{AtomicBool, Ordering};
+use core::{
+    hash::{BuildHasherDefault, Hash, Hasher},
+    sync::atomic::Ordering,
+};
 use hashbrown::HashMap;
 
 const SHARDS: usize = 16;
@@ -15,15 +18,35 @@ pub(crate) struct Cache {
 struct Shard {
     budget: usize,
     used: usize,
-    index: HashMap<Ref, usize>,
-    slots: Vec<Slot>,
+    blocks: HashMap<Ref, Arc<Block>, BuildHasherDefault<ByChecksum>>,
+    round: Vec<Ref>,
     hand: usize,
 }
 
-struct Slot {
-    key: Ref,
-    block: Arc<Block>,
-    touched: AtomicBool,
+/// A reference is hashed already: by its checksum.
+#[derive(Default)]
+struct ByChecksum(u64);
+
+impl Hasher for ByChecksum {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.0 = self.0.rotate_left(8) ^ u64::from(*byte);
+        }
+    }
+
+    fn write_u64(&mut self, value: u64) {
+        self.0 = value;
+    }
+}
+
+impl Hash for Ref {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        state.write_u64(self.checksum);
+    }
 }
 
 impl Cache {
@@ -33,8 +56,8 @@ impl Cache {
             RwLock::new(Shard {
                 budget: budget / SHARDS,
                 used: 0,
-                index: HashMap::new(),
-                slots: Vec::new(),
+                blocks: HashMap::default(),
+                round: Vec::new(),
                 hand: 0,
             })
         };
@@ -47,12 +70,12 @@ impl Cache {
     /// reused extent held before are never found.
     pub(crate) fn find(&self, key: &Ref) -> Option<Arc<Block>> {
         let shard = self.shard(key)?.read();
-        let slot = shard.slots.get(*shard.index.get(key)?)?;
+        let block = shard.blocks.get(key)?;
         // Written once in a round only: readers on other processors then share the line.
-        if !slot.touched.load(Ordering::Relaxed) {
-            slot.touched.store(true, Ordering::Relaxed);
+        if !block.touched.load(Ordering::Relaxed) {
+            block.touched.store(true, Ordering::Relaxed);
         }
-        Some(slot.block.clone())
+        Some(block.clone())
     }
 
     pub(crate) fn insert(&self, key: Ref, block: Arc<Block>) {
@@ -66,46 +89,43 @@ impl Cache {
     }
 
     fn shard(&self, key: &Ref) -> Option<&RwLock<Shard>> {
-        self.shards.get((key.checksum % SHARDS as u64) as usize)
+        // Bits that the map of a shard makes no use of, or hardly.
+        self.shards.get((key.checksum >> 40) as usize % SHARDS)
     }
 }
 
 impl Shard {
     fn insert(&mut self, key: Ref, block: Arc<Block>) {
         let size = block.size();
-        if size > self.budget || self.index.contains_key(&key) {
+        if size > self.budget || self.blocks.contains_key(&key) {
             return;
         }
-        while self.used + size > self.budget && !self.slots.is_empty() {
+        while self.used + size > self.budget && !self.round.is_empty() {
             self.evict_one();
         }
         self.used += size;
-        self.index.insert(key, self.slots.len());
-        self.slots.push(Slot {
-            key,
-            block,
-            touched: AtomicBool::new(false),
-        });
+        self.blocks.insert(key, block);
+        self.round.push(key);
     }
 
     /// Goes round: what was touched since the last round stays once more.
     fn evict_one(&mut self) {
         loop {
-            if self.hand >= self.slots.len() {
+            if self.hand >= self.round.len() {
                 self.hand = 0;
             }
-            let Some(slot) = self.slots.get_mut(self.hand) else {
+            let Some(key) = self.round.get(self.hand) else {
                 return;
             };
-            if core::mem::take(slot.touched.get_mut()) {
+            if let Some(block) = self.blocks.get(key)
+                && block.touched.swap(false, Ordering::Relaxed)
+            {
                 self.hand += 1;
                 continue;
             }
-            let gone = self.slots.swap_remove(self.hand);
-            self.index.remove(&gone.key);
-            self.used = self.used.saturating_sub(gone.block.size());
-            if let Some(moved) = self.slots.get(self.hand) {
-                self.index.insert(moved.key, self.hand);
+            let gone = self.round.swap_remove(self.hand);
+            if let Some(block) = self.blocks.remove(&gone) {
+                self.used = self.used.saturating_sub(block.size());
             }
             return;
         }

@@ -40,7 +40,7 @@ pub(crate) mod blind {
 
 /// Where checksummed bytes are in the file. The checksum lives with the reference, not with the
 /// bytes, so that a write which went to the wrong place is found out.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Ref {
     pub offset: u64,
     pub len: u32,

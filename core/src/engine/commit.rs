@@ -84,18 +84,27 @@ pub(crate) async fn commit<V: Volume>(
     if durability == Durability::Remote {
         return Err(only_pairs());
     }
+    let receipt = submit(store, batch, durability).await?;
+    store.0.reach(receipt.commit, durability).await?;
+    Ok(receipt)
+}
+
+/// Hands the batch over and does not wait for more.
+pub(crate) async fn submit<V: Volume>(
+    store: &Store<V>,
+    batch: Batch,
+    durability: Durability,
+) -> Result<Receipt<V>> {
     let inner = &*store.0;
     let prepared = batch.prepare(inner.options.log_size)?;
     let encoded: Option<Bytes> = (prepared.run_len == 0).then(|| prepared.encode(0).into());
     loop {
         match inner.hand_over(&prepared, encoded.clone(), durability)? {
             HandOver::Done(commit) => {
-                let receipt = Receipt {
+                return Ok(Receipt {
                     store: store.clone(),
                     commit,
-                };
-                inner.reach(commit, durability).await?;
-                return Ok(receipt);
+                });
             }
             HandOver::Behind(commit) => inner.reach(commit, Durability::Local).await?,
             HandOver::NeedsPack(len) => inner.open_pack(len).await?,

@@ -1,7 +1,7 @@
 //! An open store: what users call. How each part works is in the files it calls.
 
 use super::{
-    batch::{Batch, internal},
+    batch::{Batch, Wanted},
     commit::Receipt,
     disk::Disk,
     memtable::{Found, Value},
@@ -79,6 +79,18 @@ impl<V: Volume> Store<V> {
         super::commit::commit(self, batch, durability).await
     }
 
+    /// Hands `batch` over as [`commit`](Store::commit) does, and leaves it to the caller to
+    /// [`wait`](Receipt::wait) for `durability`: for whoever holds something until the commit has its place.
+    ///
+    /// What nobody waits for is written by [`drive`](Store::drive) if `durability` is below `Strict`, and with the
+    /// next commit otherwise. A future that is dropped has handed over all of it or nothing.
+    ///
+    /// # Errors
+    /// Those of [`commit`](Store::commit), but for `Poisoned` of a write that comes later.
+    pub async fn submit(&self, batch: Batch, durability: Durability) -> Result<Receipt<V>> {
+        super::commit::submit(self, batch, durability.min(Durability::Strict)).await
+    }
+
     /// The store as it is now, for as long as the view is kept.
     pub fn view(&self) -> View<V> {
         let state = self.0.state.lock();
@@ -101,7 +113,7 @@ impl<V: Volume> Store<V> {
             state.check_open()?;
             state.current.clone()
         };
-        let key = internal(space, key);
+        let key = Wanted::new(space, key);
         match self.0.find(&current, &key, u64::MAX).await? {
             Some(value) => self.0.load(&key, value).await.map(Some),
             None => Ok(None),

@@ -1,7 +1,7 @@
 //! A point in time, and walking through it.
 
 use super::{
-    batch::{internal, internal_range},
+    batch::{Wanted, internal_range},
     memtable::{Found, Memtable, Value},
     store::{Store, closed},
     table::{Cursor, Ranges, value_of},
@@ -34,7 +34,7 @@ impl<V: Volume> View<V> {
     /// # Errors
     /// `Corrupt` with the place when the value's bytes are damaged; `Closed`.
     pub async fn get(&self, space: Space, key: &[u8]) -> Result<Option<Bytes>> {
-        let key = internal(space, key);
+        let key = Wanted::new(space, key);
         match self.find(&key).await? {
             Some(value) => self.store.0.load(&key, value).await.map(Some),
             None => Ok(None),
@@ -47,7 +47,7 @@ impl<V: Volume> View<V> {
     /// `Corrupt` when a table's block is damaged; `Closed`.
     pub async fn len(&self, space: Space, key: &[u8]) -> Result<Option<u64>> {
         Ok(self
-            .find(&internal(space, key))
+            .find(&Wanted::new(space, key))
             .await?
             .map(|value| value.len()))
     }
@@ -118,6 +118,8 @@ pub struct Scan<V> {
     start: Bytes,
     end: Bytes,
     backward: bool,
+    /// Bytes of a table that are read at once; 0 for a block at a time through the cache.
+    ahead: u64,
     /// Newest first. `None` until the first `next`.
     sources: Option<Vec<Source>>,
     opening: Vec<Source>,
@@ -149,10 +151,17 @@ impl<V: Volume> Scan<V> {
             start,
             end,
             backward,
+            ahead: AHEAD,
             sources: None,
             opening: Vec::new(),
             last: None,
         }
+    }
+
+    /// The same scan for a range of few keys: it reads a block at a time, through the cache, not many at once past it.
+    pub fn nearby(mut self) -> Self {
+        self.ahead = 0;
+        self
     }
 
     /// The next entry, or `None` at the end of the range. A future that is dropped has skipped nothing.
@@ -267,7 +276,8 @@ impl<V: Volume> Scan<V> {
                 Some(at) => Some(Ranges(disk.block(at).await?)),
                 None => None,
             };
-            let cursor = Cursor::seek(disk, table.clone(), first, self.backward, AHEAD).await?;
+            let cursor =
+                Cursor::seek(disk, table.clone(), first, self.backward, self.ahead).await?;
             self.opening.push(Source {
                 from: From::Table(cursor),
                 ranges,

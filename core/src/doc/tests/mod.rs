@@ -1,7 +1,9 @@
+mod documents;
 mod json;
 mod matching;
 mod paths;
 mod properties;
 mod rfc6902;
 mod rfc7396;
-mod strategy;
+pub mod strategy;
+mod support;

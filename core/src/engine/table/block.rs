@@ -18,7 +18,7 @@ use super::super::memtable::Value;
 use crate::{Error, Kind, Result};
 use alloc::{sync::Arc, vec::Vec};
 use bytes::Bytes;
-use core::cmp::Ordering;
+use core::{cmp::Ordering, sync::atomic::AtomicBool};
 
 const HEAD: usize = 12;
 
@@ -33,6 +33,8 @@ pub(crate) struct Block {
     /// The first 8 bytes of each key behind the shared prefix, as a number of the same order: a
     /// search looks at few of these, which lie side by side, instead of jumping from item to item.
     heads: Vec<u64>,
+    /// Somebody read it since the cache looked last.
+    pub touched: AtomicBool,
 }
 
 /// What stands behind a key.
@@ -85,6 +87,7 @@ impl Block {
             kind,
             bytes,
             heads: Vec::new(),
+            touched: AtomicBool::new(false),
         };
         let mut heads = Vec::with_capacity(count);
         for index in 0..count {
@@ -144,7 +147,7 @@ impl Block {
             Ordering::Equal => {}
         }
         let wanted = head(rest);
-        let mut low = self.heads.partition_point(|head| *head < wanted);
+        let mut low = first_not_less(&self.heads, wanted);
         let same = self.heads.get(low..).unwrap_or_default();
         let mut high = low + same.partition_point(|head| *head == wanted);
         while low < high {
@@ -199,6 +202,33 @@ impl Block {
         })
     }
 }
+
+/// The first index whose head is not less than `wanted`. Where keys are spread evenly, as hashes are,
+/// a guess lands within a few places, and two lines of the processor's cache are looked at.
+fn first_not_less(heads: &[u64], wanted: u64) -> usize {
+    let (Some(&first), Some(&last)) = (heads.first(), heads.last()) else {
+        return 0;
+    };
+    if wanted <= first || wanted > last {
+        return if wanted <= first { 0 } else { heads.len() };
+    }
+    let share = (wanted - first) as f64 / (last - first) as f64;
+    let guess = (share * heads.len() as f64) as usize;
+    let near = guess.saturating_sub(BESIDE)..heads.len().min(guess + BESIDE);
+    let (from, some) = match heads.get(near.clone()) {
+        Some(some)
+            if some.first().is_some_and(|head| *head < wanted)
+                && some.last().is_some_and(|head| *head >= wanted) =>
+        {
+            (near.start, some)
+        }
+        _ => (0, heads),
+    };
+    from + some.partition_point(|head| *head < wanted)
+}
+
+/// How far beside the guess is looked first.
+const BESIDE: usize = 8;
 
 /// The first 8 bytes of `key` as a number: keys of different heads are in the order of their heads.
 fn head(key: &[u8]) -> u64 {
@@ -322,6 +352,26 @@ mod tests {
             keys.insert(Bytes::from_iter((0..len).map(byte)));
         }
         keys.into_iter().collect()
+    }
+
+    #[test]
+    fn the_first_head_that_is_not_less_is_found_whatever_the_guess() {
+        let even: Vec<u64> = (1..100).map(|nth| nth << 56).collect();
+        let steep: Vec<u64> = (0..63).map(|nth| 1 << nth).collect();
+        let equal = [[7; 40], [u64::MAX; 40]].concat();
+        for heads in [&even[..], &steep, &equal, &[5], &[]] {
+            for near in heads
+                .iter()
+                .flat_map(|head| [head - 1, *head, head.saturating_add(1)])
+            {
+                let expected = heads.partition_point(|head| *head < near);
+                assert_eq!(first_not_less(heads, near), expected);
+            }
+            // Damage that passes the checksum: any answer, but one.
+            let mut wild = heads.to_vec();
+            wild.reverse();
+            assert!(first_not_less(&wild, 9 << 50) <= wild.len());
+        }
     }
 
     #[test]

@@ -76,7 +76,7 @@ pub(crate) struct Reader {
 }
 
 impl Reader {
-    /// Reads `ahead` bytes at once.
+    /// Reads `ahead` bytes at once; with 0 a block at a time, through the cache.
     pub(crate) fn new(ahead: u64) -> Self {
         Reader {
             window: (0, Bytes::new()),
@@ -92,6 +92,9 @@ impl Reader {
     ) -> Result<Arc<Block>> {
         if let Some(block) = disk.cache.find(at) {
             return Ok(block);
+        }
+        if self.ahead == 0 {
+            return disk.block(at).await;
         }
         if self.cut(at).is_none() {
             let room = table.extent_end(at.offset).saturating_sub(at.offset);
