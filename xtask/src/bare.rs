@@ -44,22 +44,7 @@ pub fn wasm() -> Result<()> {
     let build = format!(
         "build -p littoral-core --no-default-features --target {TARGET} --target-dir target/bare"
     );
-    let build_std = "-Zbuild-std=core,alloc";
-    match toolchain {
-        Toolchain::Target => Cmd::cargo(&build),
-        Toolchain::Sources => Cmd::cargo(&build)
-            .arg(build_std)
-            .env("RUSTC_BOOTSTRAP", "1"),
-        Toolchain::Debian => Cmd::new("/usr/bin/cargo")
-            .words(&build)
-            .arg(build_std)
-            .env("RUSTC_BOOTSTRAP", "1")
-            .env("RUSTC", "/usr/bin/rustc")
-            // Those of the other toolchain.
-            .env_remove("RUSTUP_TOOLCHAIN")
-            .env_remove("LD_LIBRARY_PATH"),
-    }
-    .run()
+    toolchain.cargo(&build, "-Zbuild-std=core,alloc").run()
 }
 
 impl Toolchain {
@@ -88,6 +73,24 @@ impl Toolchain {
                 env!("CARGO_PKG_RUST_VERSION")
             )
         })
+    }
+
+    /// This toolchain's cargo with these words; `build_std` where it has only sources.
+    pub fn cargo(&self, words: &str, build_std: &str) -> Cmd {
+        match self {
+            Toolchain::Target => Cmd::cargo(words),
+            Toolchain::Sources => Cmd::cargo(words)
+                .words(build_std)
+                .env("RUSTC_BOOTSTRAP", "1"),
+            Toolchain::Debian => Cmd::new("/usr/bin/cargo")
+                .words(words)
+                .words(build_std)
+                .env("RUSTC_BOOTSTRAP", "1")
+                .env("RUSTC", "/usr/bin/rustc")
+                // Those of the other toolchain.
+                .env_remove("RUSTUP_TOOLCHAIN")
+                .env_remove("LD_LIBRARY_PATH"),
+        }
     }
 
     fn find() -> Result<Option<Toolchain>> {

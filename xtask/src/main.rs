@@ -7,6 +7,7 @@
 //! | [`setup`] | finds the tools that a step needs and installs what is missing |
 //! | [`bare`] | core without std, natively and for `wasm32-unknown-unknown` |
 //! | [`fuzz`] | the fuzz targets |
+//! | [`npm`] | the npm package, and its tests in real browsers |
 //! | [`house`] | house rules that no compiler checks |
 //! | [`tasks`] | the short ones: fmt, lint, simulate, kill, bench, demo, doc, size |
 //! | [`shell`] | prints a command and runs it |
@@ -14,6 +15,7 @@
 mod bare;
 mod fuzz;
 mod house;
+mod npm;
 mod setup;
 mod shell;
 mod step;
@@ -53,6 +55,8 @@ enum Command {
     Fuzz(fuzz::Arguments),
     /// Builds core without std, natively and for bare wasm32
     Wasm,
+    /// Builds the npm package
+    Npm(npm::Npm),
     /// Builds the release binary and says what it weighs
     Size,
     /// Runs the demo: a real directory to a remote and back
@@ -83,6 +87,7 @@ fn run(command: Command, came_from: PathBuf) -> Result<()> {
         Command::Bench(arguments) => arguments.run(),
         Command::Fuzz(arguments) => fuzz::run(&arguments),
         Command::Wasm => bare::build(),
+        Command::Npm(arguments) => arguments.run(),
         Command::Size => tasks::size(),
         Command::Demo(arguments) => arguments.run(&came_from),
         Command::Doc(arguments) => arguments.run(),

@@ -6,6 +6,7 @@
 //! | a C++ compiler (libFuzzer is C++) | Debian's `g++`; elsewhere the developer |
 //! | cargo-deny, cargo-fuzz | `PATH`, or built once into `target/tools` |
 //! | core for bare wasm32 | see [`crate::bare`] |
+//! | Node with npm, a linker for wasm32, browsers | Debian's packages; elsewhere the developer |
 
 use crate::{
     bare,
@@ -22,7 +23,9 @@ pub fn everything() -> Result<()> {
     let bare = bare::Toolchain::find_or_install()?;
     eprintln!("   core for {}: {bare}", bare::TARGET);
     cargo_deny()?;
-    cargo_fuzz()
+    cargo_fuzz()?;
+    node()?;
+    browsers()
 }
 
 /// The Rust toolchain is new enough.
@@ -121,6 +124,68 @@ pub fn apt_install(packages: &[&str]) -> Result<()> {
         .args(packages)
         .run()
         .with_context(|| format!("Debian's packages {list} could not be installed"))
+}
+
+/// Node with npm, for the package.
+pub fn node() -> Result<()> {
+    let probe = words("node --version");
+    if probe.read().is_err() || words("npm --version").read().is_err() {
+        apt_install(&["nodejs", "npm"]).context("Node 20 or newer with npm is needed")?;
+    }
+    let found = probe.read()?;
+    if version_in(found.trim().trim_start_matches('v')) < (20, 0, 0) {
+        bail!("Node 20 or newer is needed, this is {}", found.trim());
+    }
+    eprintln!("   node: {}", found.trim());
+    Ok(())
+}
+
+/// The linker for wasm32 that goes with Debian's compiler.
+pub fn wasm_ld() -> Result<String> {
+    let find = || {
+        let numbered = (15..40).rev().map(|version| format!("wasm-ld-{version}"));
+        let mut names = std::iter::once("wasm-ld".to_owned()).chain(numbered);
+        names.find(|name| Cmd::new(name).arg("--version").read().is_ok())
+    };
+    if let Some(name) = find() {
+        return Ok(name);
+    }
+    let list = words("apt-cache pkgnames lld-").read().unwrap_or_default();
+    let newest = list
+        .lines()
+        .filter_map(|name| name.strip_prefix("lld-")?.parse::<u32>().ok())
+        .max();
+    let package = newest.map_or("lld".to_owned(), |version| format!("lld-{version}"));
+    apt_install(&[&package]).context("wasm-ld, LLVM's linker for wasm32, is needed")?;
+    find().context("wasm-ld is still not there")
+}
+
+/// Real browsers of all three kinds.
+pub fn browsers() -> Result<()> {
+    let wanted = [
+        ("chromium", "chromium"),
+        ("firefox-esr", "firefox-esr"),
+        ("WebKitWebDriver", "webkit2gtk-driver"),
+        ("Xvfb", "xvfb"),
+    ];
+    let missing: Vec<_> = wanted
+        .into_iter()
+        .filter(|(program, _)| !in_path(program))
+        .map(|(_, package)| package)
+        .collect();
+    if !missing.is_empty() {
+        apt_install(&missing).context(
+            "the tests run in real browsers: Chromium, Firefox, and WebKitGTK with its driver under Xvfb",
+        )?;
+    }
+    eprintln!("   browsers: Chromium, Firefox, WebKitGTK");
+    Ok(())
+}
+
+/// Whether `PATH` has this program. Asking a browser for its version takes a second.
+fn in_path(program: &str) -> bool {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    std::env::split_paths(&path).any(|folder| folder.join(program).is_file())
 }
 
 /// The first number with dots in `text`: `(1, 95, 0)` in `rustc 1.95.0 (...)`. Zeros if none.

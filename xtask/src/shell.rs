@@ -18,6 +18,7 @@ pub struct Cmd {
     args: Vec<OsString>,
     env: Vec<(&'static str, OsString)>,
     env_removed: Vec<&'static str>,
+    dir: Option<&'static str>,
 }
 
 impl Cmd {
@@ -28,6 +29,7 @@ impl Cmd {
             args: Vec::new(),
             env: Vec::new(),
             env_removed: Vec::new(),
+            dir: None,
         }
     }
 
@@ -66,6 +68,12 @@ impl Cmd {
         self
     }
 
+    /// Runs it in this folder of the checkout.
+    pub fn current_dir(mut self, dir: &'static str) -> Self {
+        self.dir = Some(dir);
+        self
+    }
+
     /// Prints the command and runs it; its output goes where ours goes.
     pub fn run(&self) -> Result<()> {
         eprintln!("$ {self}");
@@ -97,6 +105,9 @@ impl Cmd {
     fn command(&self) -> Command {
         let mut command = Command::new(&self.program);
         command.args(&self.args).env("PATH", path_with_tools());
+        if let Some(dir) = self.dir {
+            command.current_dir(dir);
+        }
         // What cargo told xtask about xtask is not for others: build scripts that look at it
         // would run again each time a command is given with and without `cargo xtask`.
         for (name, _) in std::env::vars_os() {
@@ -132,6 +143,9 @@ fn is_about_xtask(name: &OsStr) -> bool {
 
 impl fmt::Display for Cmd {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(dir) = self.dir {
+            write!(f, "cd {dir} && ")?;
+        }
         for (name, value) in &self.env {
             write!(f, "{name}={} ", quoted(value))?;
         }

@@ -1,13 +1,13 @@
 //! The steps of `cargo xtask test`, quick ones first. CI runs exactly this.
 
 use crate::{
-    bare, fuzz, house, setup,
+    bare, fuzz, house, npm, setup,
     step::{self, AfterFailure, Step},
     tasks,
 };
 use anyhow::{Context, Result};
 
-const STEPS: [Step; 15] = [
+const STEPS: [Step; 16] = [
     step("setup", "every tool is there", setup::everything),
     step("fmt", "every file is formatted", tasks::fmt_check),
     step("house", "the house rules are kept", house::check),
@@ -22,6 +22,7 @@ const STEPS: [Step; 15] = [
     step("examples", "every example runs", tasks::examples),
     step("demo", "a directory there and back", tasks::demo_briefly),
     step("fuzz", "each fuzz target, briefly", fuzz::briefly),
+    step("web", "the npm package in real browsers", npm::test),
     step("bench", "the benchmarks compile", tasks::bench_check),
 ];
 

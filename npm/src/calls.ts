@@ -1,0 +1,192 @@
+// Calls over anything that takes messages: those of one tick travel as one message, and so do their answers.
+
+import { type WireError, LittoralError, fromWire, toWire } from "./errors.js";
+
+/** One call: number, method, arguments. */
+export type Call = [id: number, method: string, args: unknown[]];
+
+/** One answer: number, value or error. */
+export type Answer = [id: number, value: unknown, error?: WireError];
+
+/** What travels. */
+export interface Message {
+  calls?: Call[];
+  /** Nobody waits for these any more. */
+  cancelled?: number[];
+  answers?: Answer[];
+  /** News that nobody asked for. */
+  news?: unknown;
+}
+
+/** A way to the other side. */
+export type Send = (message: Message, transfer: Transferable[]) => void;
+
+interface Waiting {
+  call: Call;
+  resolve: (value: any) => void;
+  reject: (error: unknown) => void;
+}
+
+/** The side that calls. */
+export class Caller {
+  #send: Send | undefined;
+  #next = 1;
+  #waiting = new Map<number, Waiting>();
+  #calls: Call[] = [];
+  #cancelled: number[] = [];
+  #transfer: Transferable[] = [];
+  #scheduled = false;
+  #ended: LittoralError | undefined;
+
+  constructor(send?: Send) {
+    this.#send = send;
+  }
+
+  /** Calls `method` on the other side. An abort ends the waiting; the call itself may have happened. */
+  call<T>(method: string, args: unknown[], options: { signal?: AbortSignal | undefined; transfer?: Transferable[] } = {}): Promise<T> {
+    const { signal, transfer } = options;
+    if (this.#ended) return Promise.reject(this.#ended);
+    if (signal?.aborted) return Promise.reject(signal.reason);
+    return new Promise<T>((resolve, reject) => {
+      const id = this.#next++;
+      const call: Call = [id, method, args];
+      const waiting: Waiting = { call, resolve, reject };
+      if (signal) {
+        const abort = () => {
+          if (!this.#waiting.delete(id)) return;
+          this.#cancelled.push(id);
+          this.#schedule();
+          reject(signal.reason);
+        };
+        signal.addEventListener("abort", abort, { once: true });
+        const done = () => signal.removeEventListener("abort", abort);
+        waiting.resolve = (value) => (done(), resolve(value));
+        waiting.reject = (error) => (done(), reject(error));
+      }
+      this.#waiting.set(id, waiting);
+      this.#calls.push(call);
+      if (transfer) this.#transfer.push(...transfer);
+      this.#schedule();
+    });
+  }
+
+  /** Takes answers. */
+  receive(answers: Answer[]): void {
+    for (const [id, value, error] of answers) {
+      const waiting = this.#waiting.get(id);
+      if (!waiting) continue;
+      this.#waiting.delete(id);
+      if (error) waiting.reject(fromWire(error));
+      else waiting.resolve(value);
+    }
+  }
+
+  /** Another side from now on: it is asked everything that was not answered yet. */
+  connect(send: Send | undefined): void {
+    this.#send = send;
+    this.#calls = [...this.#waiting.values()].map(({ call }) => call);
+    this.#transfer = [];
+    this.#cancelled = [];
+    if (this.#calls.length > 0) this.#schedule();
+  }
+
+  /** Nothing will be answered any more. */
+  end(error: LittoralError): void {
+    this.#ended ??= error;
+    const waiting = [...this.#waiting.values()];
+    this.#waiting.clear();
+    this.#calls = [];
+    for (const { reject } of waiting) reject(error);
+  }
+
+  get idle(): boolean {
+    return this.#waiting.size === 0;
+  }
+
+  #schedule(): void {
+    if (this.#scheduled) return;
+    this.#scheduled = true;
+    queueMicrotask(() => this.#flush());
+  }
+
+  #flush(): void {
+    this.#scheduled = false;
+    if (!this.#send || (this.#calls.length === 0 && this.#cancelled.length === 0)) return;
+    const message: Message = {};
+    if (this.#calls.length > 0) message.calls = this.#calls;
+    if (this.#cancelled.length > 0) message.cancelled = this.#cancelled;
+    const transfer = this.#transfer;
+    this.#calls = [];
+    this.#cancelled = [];
+    this.#transfer = [];
+    this.#send(message, transfer);
+  }
+}
+
+/** What answers calls. */
+export type Handler = (method: string, args: unknown[], cancelled: AbortSignal) => unknown;
+
+/** The side that is called. */
+export class Callee {
+  #send: Send;
+  #handler: Handler;
+  #answers: Answer[] = [];
+  #transfer: Transferable[] = [];
+  #scheduled = false;
+  #running = new Map<number, AbortController>();
+  #transfers: boolean;
+
+  /** `transfers`: whether the way to the other side takes bytes over instead of copying them. */
+  constructor(send: Send, handler: Handler, transfers: boolean) {
+    this.#send = send;
+    this.#handler = handler;
+    this.#transfers = transfers;
+  }
+
+  receive({ calls = [], cancelled = [] }: Message): void {
+    for (const id of cancelled) this.#running.get(id)?.abort();
+    for (const call of calls) void this.#run(call);
+  }
+
+  /** Everything that is running is answered with this error. */
+  fail(error: unknown): void {
+    for (const [id, controller] of this.#running) {
+      this.#answer([id, undefined, toWire(error)]);
+      controller.abort();
+    }
+    this.#running.clear();
+    this.#flush();
+  }
+
+  async #run([id, method, args]: Call): Promise<void> {
+    const controller = new AbortController();
+    this.#running.set(id, controller);
+    let answer: Answer;
+    try {
+      answer = [id, await this.#handler(method, args, controller.signal)];
+    } catch (error) {
+      answer = [id, undefined, toWire(error)];
+    }
+    // Otherwise it was answered already.
+    if (this.#running.delete(id)) this.#answer(answer);
+  }
+
+  #answer(answer: Answer): void {
+    this.#answers.push(answer);
+    const value = answer[1];
+    if (this.#transfers && value instanceof Uint8Array) this.#transfer.push(value.buffer);
+    if (this.#scheduled) return;
+    this.#scheduled = true;
+    queueMicrotask(() => this.#flush());
+  }
+
+  #flush(): void {
+    this.#scheduled = false;
+    if (this.#answers.length === 0) return;
+    const answers = this.#answers;
+    const transfer = this.#transfer;
+    this.#answers = [];
+    this.#transfer = [];
+    this.#send({ answers }, transfer);
+  }
+}

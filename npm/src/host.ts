@@ -1,0 +1,163 @@
+// The engine with what it is kept in: whoever has this owns the store.
+
+import init, { Engine, __wbg_reset_state, type InitInput } from "../build/engine.js";
+import type { VolumeHost } from "../../host-browser/js/volume.js";
+import { MemoryVolume } from "./memory.js";
+import { LittoralError, POISONED } from "./errors.js";
+import type { EngineOptions, StorageMode } from "./options.js";
+
+/** Bytes, a compiled module, a response, or an address to fetch it from. */
+export type WasmSource = InitInput | Promise<Response | WebAssembly.Module | BufferSource>;
+
+/** A larger blob is handed over piece by piece. */
+const WHOLE = 1 << 20;
+
+/** What the store is doing, as it is told to everybody who has it open. */
+export interface News {
+  status?: unknown;
+  pending?: unknown;
+}
+
+let loaded: Promise<unknown> | undefined;
+
+/** Compiles the module, once. */
+export function load(source: WasmSource): Promise<unknown> {
+  loaded ??= init({ module_or_path: source }).catch((error) => {
+    loaded = undefined;
+    throw new LittoralError("InvalidInput", `the WebAssembly module cannot be loaded from ${place(source)}: ${error?.message ?? error}`, {
+      cause: error,
+    });
+  });
+  return loaded;
+}
+
+function place(source: WasmSource): string {
+  return typeof source === "string" || source instanceof URL ? String(source) : "what was given";
+}
+
+/** After a panic the next instance begins anew. */
+export function reset(): void {
+  loaded = undefined;
+  __wbg_reset_state();
+}
+
+/** An open store in this thread. */
+export class Host {
+  readonly mode: StorageMode;
+  /** Why it takes no calls any more. */
+  broken: LittoralError | undefined;
+  #engine: Engine;
+  #volume: VolumeHost;
+  #remote: boolean;
+  #closed = false;
+
+  private constructor(engine: Engine, volume: VolumeHost, mode: StorageMode, remote: boolean) {
+    this.#engine = engine;
+    this.#volume = volume;
+    this.mode = mode;
+    this.#remote = remote;
+  }
+
+  static async open(options: EngineOptions, { volume, mode }: { volume: VolumeHost; mode: StorageMode }): Promise<Host> {
+    try {
+      const { remote, cache } = options;
+      const engine: Engine = await Engine.open(volume, remote?.url, remote?.token, cache);
+      return new Host(engine, volume, mode, remote !== undefined);
+    } catch (error) {
+      volume.close();
+      throw error;
+    }
+  }
+
+  /** One call of the page. */
+  async call(method: string, args: any[], cancelled: AbortSignal): Promise<unknown> {
+    if (this.broken) throw this.broken;
+    if (this.#closed && method !== "close") throw new LittoralError("Closed", "the store was closed: open it again");
+    try {
+      return await this.#call(method, args, cancelled);
+    } catch (error) {
+      if (error instanceof WebAssembly.RuntimeError) throw this.poison(error);
+      throw error;
+    }
+  }
+
+  /** The engine met a mistake of its own. */
+  poison(error: unknown): LittoralError {
+    this.broken ??= new LittoralError("Poisoned", POISONED, { cause: error });
+    this.#volume.close();
+    return this.broken;
+  }
+
+  #call(method: string, args: any[], cancelled: AbortSignal): unknown {
+    const engine = this.#engine;
+    switch (method) {
+      case "put":
+        return this.#put(args[0]);
+      case "sync":
+        return engine.sync(new Promise((resolve) => cancelled.addEventListener("abort", resolve, { once: true })));
+      case "close":
+        return this.close(args[0]);
+      case "export":
+        return this.#export();
+      case "get":
+      case "range":
+      case "stat":
+      case "has":
+      case "delete":
+      case "list":
+      case "root":
+      case "moveRoot":
+      case "roots":
+      case "queue":
+      case "pending":
+      case "retryFailed":
+      case "pin":
+      case "pause":
+      case "resume":
+      case "wake":
+      case "verify":
+      case "reclaim":
+      case "stats":
+        return (engine[method] as (...args: unknown[]) => unknown)(...args);
+      default:
+        throw new LittoralError("NotImplemented", `there is no call ${method}`);
+    }
+  }
+
+  async #put(content: Uint8Array | Blob): Promise<string> {
+    if (content instanceof Uint8Array) return this.#engine.put(content);
+    if (content.size <= WHOLE) return this.#engine.put(new Uint8Array(await content.arrayBuffer()));
+    const reader = content.stream().getReader();
+    return this.#engine.putStream({ next: async () => (await reader.read()).value });
+  }
+
+  /** A copy of the store as a file. */
+  async #export(): Promise<Uint8Array> {
+    const copy = new MemoryVolume();
+    await this.#engine.backup(copy);
+    return copy.toBytes();
+  }
+
+  /** Tells what changes, until the store is closed. */
+  async watch(tell: (news: News) => void): Promise<void> {
+    if (!this.#remote) return;
+    const watch = this.#engine.watch();
+    try {
+      for (let status; (status = await watch.next()) !== undefined; ) {
+        tell({ status, pending: status.phase === "closed" ? undefined : await this.#engine.pending() });
+      }
+    } catch {
+      // It was closed, or broke; whoever calls next is told.
+    }
+  }
+
+  async close(patience = 0): Promise<void> {
+    if (this.#closed) return;
+    this.#closed = true;
+    try {
+      await this.#engine.close(patience);
+    } finally {
+      this.#volume.close();
+    }
+  }
+}

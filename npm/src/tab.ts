@@ -1,0 +1,277 @@
+// One tab's part in a store that several tabs have open.
+//
+// Web Locks say whose turn it is: the worker that holds the lock owns the engine, all others wait for it and reach the owner
+// over a channel of their own. When the owner goes, however it goes, the lock falls to the next one, which opens the store and
+// calls out; everybody then asks it again what was not answered. Asking again is safe: a blob is put under the hash of its
+// bytes, and roots move by compare-and-swap.
+
+import { type Message, Callee, Caller } from "./calls.js";
+import { LittoralError, type WireError, toWire, wrap } from "./errors.js";
+import { Host, type News, type WasmSource, load } from "./host.js";
+import type { EngineOptions, StorageMode } from "./options.js";
+import { openPlace } from "./place.js";
+
+/** What a page tells its worker. */
+export interface FromPage extends Message {
+  /** Once, first. */
+  open?: EngineOptions & { wasm: WasmSource };
+  /** The page is put to sleep: somebody else should own the store. */
+  sleep?: boolean;
+  /** The page is back. */
+  wake?: boolean;
+}
+
+/** What a worker tells its page. */
+export interface ToPage extends Message {
+  /** The worker runs. */
+  ready?: boolean;
+  /** Nothing will be answered any more. */
+  ended?: WireError;
+}
+
+/** What goes over the hall, which all tabs of a store hear. */
+interface HallMessage {
+  /** A tab that looks for the owner. */
+  who?: string;
+  /** The new owner calls out. */
+  owner?: string;
+}
+
+/** What goes over the channel between the owner and one other tab. */
+interface ChannelMessage extends Message {
+  /** The owner that it is for; another one leaves it alone. */
+  to?: string;
+  /** The owner that it is from. */
+  from?: string;
+  welcome?: StorageMode;
+}
+
+type Post = (message: ToPage, transfer: Transferable[]) => void;
+
+export class Tab {
+  readonly #id = Math.random().toString(36).slice(2) + Date.now().toString(36);
+  #post: Post;
+  #exit: () => void;
+  #page: Callee;
+  /** The way to whoever owns the store. */
+  #owner = new Caller();
+  #options: (EngineOptions & { wasm: WasmSource }) | undefined;
+  #host: Host | undefined;
+  #release: (() => void) | undefined;
+  #gone: (() => void) | undefined;
+  #waiting: AbortController | undefined;
+  #hall: BroadcastChannel | undefined;
+  #channel: BroadcastChannel | undefined;
+  #channels = new Map<string, { channel: BroadcastChannel; callee: Callee }>();
+  #ownerId: string | undefined;
+  #looking: ReturnType<typeof setTimeout> | undefined;
+  #mode = promise<StorageMode>();
+  #closing = false;
+
+  constructor(post: Post, exit: () => void) {
+    this.#post = post;
+    this.#exit = exit;
+    this.#page = new Callee(
+      (message, transfer) => post(message, transfer),
+      (method, args, cancelled) => this.#route(method, args, cancelled),
+      true,
+    );
+  }
+
+  receive(message: FromPage): void {
+    if (message.open) this.#open(message.open);
+    if (message.sleep) void this.#sleep();
+    if (message.wake) this.#join();
+    if (message.calls || message.cancelled) this.#page.receive(message);
+  }
+
+  /** The engine met a mistake of its own: nothing goes on here. */
+  broke(thrown: unknown): void {
+    const error = this.#host?.poison(thrown) ?? wrap(thrown);
+    this.#end(error);
+  }
+
+  #end(error: LittoralError): void {
+    this.#closing = true;
+    for (const { callee } of this.#channels.values()) callee.fail(error);
+    this.#page.fail(error);
+    this.#owner.end(error);
+    this.#post({ ended: toWire(error) }, []);
+    this.#leave();
+    this.#exit();
+  }
+
+  #route(method: string, args: any[], cancelled: AbortSignal): unknown {
+    if (method === "open") return this.#mode.promise;
+    if (method === "close") return this.#close(args[0]);
+    if (this.#host) return this.#host.call(method, args, cancelled);
+    return this.#owner.call(method, args, { signal: cancelled });
+  }
+
+  #open(options: EngineOptions & { wasm: WasmSource }): void {
+    this.#options = options;
+    if (options.backend === "memory" || !navigator.locks) {
+      void this.#own();
+      return;
+    }
+    this.#join();
+  }
+
+  /** Waits for the lock, and works with whoever has it meanwhile. */
+  #join(): void {
+    if (this.#waiting || this.#host || this.#closing) return;
+    const { name } = this.#options!;
+    const waiting = new AbortController();
+    this.#waiting = waiting;
+    navigator.locks
+      .request(`littoral:owner:${name}`, { signal: waiting.signal }, async () => {
+        if (waiting.signal.aborted) return;
+        const released = new Promise<void>((resolve) => (this.#release = resolve));
+        await this.#own();
+        await released;
+      })
+      .catch(() => {});
+    this.#hall = new BroadcastChannel(`littoral:${name}`);
+    this.#hall.onmessage = ({ data }: MessageEvent<HallMessage>) => this.#hear(data);
+    this.#channel = new BroadcastChannel(`littoral:${name}:${this.#id}`);
+    this.#channel.onmessage = ({ data }: MessageEvent<ChannelMessage>) => this.#answered(data);
+    // Held for as long as this tab is there, so that the owner learns when it is not; so it comes first.
+    const stay = () => {
+      this.#look(20);
+      return new Promise<void>((resolve) => (this.#gone = resolve));
+    };
+    void navigator.locks.request(`littoral:tab:${this.#id}`, { signal: waiting.signal }, stay).catch(() => {});
+  }
+
+  /** Looks for the owner. Again, because a browser may open two channels in another order than they were made. */
+  #look(pause: number): void {
+    if (this.#host || !this.#hall) return;
+    this.#hall.postMessage({ who: this.#id } satisfies HallMessage);
+    clearTimeout(this.#looking);
+    this.#looking = setTimeout(() => this.#look(Math.min(pause * 2, 1000)), pause);
+  }
+
+  #hear({ who, owner }: HallMessage): void {
+    if (who && this.#host) this.#welcome(who);
+    if (owner) this.#look(20);
+  }
+
+  /** The owner's word to this tab. */
+  #answered({ from, welcome, answers, news }: ChannelMessage): void {
+    if (!from || this.#host) return;
+    if (welcome && this.#ownerId !== from) {
+      this.#ownerId = from;
+      clearTimeout(this.#looking);
+      this.#mode.resolve(welcome);
+      this.#owner.connect((message) => this.#channel?.postMessage({ ...message, to: from } satisfies ChannelMessage));
+    }
+    if (from !== this.#ownerId) return;
+    if (answers) this.#owner.receive(answers);
+    if (news) this.#post({ news }, []);
+  }
+
+  /** Another tab works with this one from now on. */
+  #welcome(id: string): void {
+    const host = this.#host!;
+    if (!this.#channels.has(id)) {
+      const channel = new BroadcastChannel(`littoral:${this.#options!.name}:${id}`);
+      const post = (message: ChannelMessage) => channel.postMessage({ ...message, from: this.#id });
+      const callee = new Callee(post, (method, args, cancelled) => host.call(method, args, cancelled), false);
+      channel.onmessage = ({ data }: MessageEvent<ChannelMessage>) => {
+        if (data.to === this.#id) callee.receive(data);
+      };
+      this.#channels.set(id, { channel, callee });
+      void navigator.locks.request(`littoral:tab:${id}`, { mode: "shared" }, () => {
+        channel.close();
+        this.#channels.delete(id);
+      });
+    }
+    this.#channels.get(id)!.channel.postMessage({ from: this.#id, welcome: host.mode } satisfies ChannelMessage);
+  }
+
+  /** Opens the store here. */
+  async #own(): Promise<void> {
+    const { wasm, ...options } = this.#options!;
+    try {
+      // Beside each other: compiling takes as long as opening.
+      const loading = load(wasm);
+      loading.catch(() => {});
+      const place = await openPlace(options.name, options.backend);
+      await loading.catch((error) => {
+        place.volume.close();
+        throw error;
+      });
+      this.#host = await Host.open(options, place);
+    } catch (error) {
+      this.#mode.reject(error);
+      this.#end(wrap(error));
+      return;
+    }
+    const host = this.#host;
+    if (this.#closing) {
+      await host.close();
+      this.#leave();
+      return;
+    }
+    this.#mode.resolve(host.mode);
+    const callee = new Callee(
+      ({ answers }) => answers && this.#owner.receive(answers),
+      (method, args, cancelled) => host.call(method, args, cancelled),
+      false,
+    );
+    this.#owner.connect((message) => callee.receive(message));
+    this.#hall?.postMessage({ owner: this.#id } satisfies HallMessage);
+    void host.watch((news: News) => {
+      this.#post({ news }, []);
+      for (const { channel } of this.#channels.values()) channel.postMessage({ from: this.#id, news } satisfies ChannelMessage);
+    });
+  }
+
+  async #close(patience: number): Promise<void> {
+    this.#closing = true;
+    try {
+      await this.#host?.close(patience);
+    } finally {
+      this.#leave();
+      const error = new LittoralError("Closed", "the store was closed: open it again");
+      this.#owner.end(error);
+      // The answer goes first.
+      setTimeout(() => this.#exit());
+    }
+  }
+
+  /** The page is put to sleep: the store goes to another tab. */
+  async #sleep(): Promise<void> {
+    if (this.#options?.backend === "memory" || !this.#waiting) return;
+    const host = this.#host;
+    this.#host = undefined;
+    this.#ownerId = undefined;
+    this.#owner.connect(undefined);
+    await host?.close().catch(() => {});
+    this.#leave();
+  }
+
+  /** Gives the lock back, and stops waiting for it. */
+  #leave(): void {
+    for (const { channel } of this.#channels.values()) channel.close();
+    this.#channels.clear();
+    clearTimeout(this.#looking);
+    this.#hall?.close();
+    this.#channel?.close();
+    this.#hall = this.#channel = undefined;
+    this.#waiting?.abort();
+    this.#waiting = undefined;
+    this.#release?.();
+    this.#gone?.();
+    this.#release = this.#gone = undefined;
+  }
+}
+
+/** A promise and what settles it. */
+function promise<T>() {
+  let resolve!: (value: T) => void;
+  let reject!: (error: unknown) => void;
+  const promise = new Promise<T>((yes, no) => ([resolve, reject] = [yes, no]));
+  promise.catch(() => {});
+  return { promise, resolve, reject };
+}

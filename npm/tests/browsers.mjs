@@ -1,0 +1,262 @@
+// Real browsers behind one small interface: a page runs a function and returns what it comes to.
+
+import { spawn } from "node:child_process";
+import { existsSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import puppeteer from "puppeteer-core";
+
+/** Which browsers to test in: all of them, or those that `BROWSERS` names. */
+export const BROWSERS = (process.env.BROWSERS ?? "chromium,firefox,webkit").split(",");
+
+const QUIET = [
+  "--no-sandbox",
+  "--disable-background-networking",
+  "--disable-component-update",
+  "--disable-sync",
+  "--disable-quic",
+  "--no-first-run",
+];
+
+/** Starts a browser. `profile`: a folder that outlives it. */
+export async function launch(name, options = {}) {
+  switch (name) {
+    case "chromium":
+      return new Puppeteer(
+        await puppeteer.launch({
+          executablePath: find(process.env.CHROMIUM, "/usr/bin/chromium", "/usr/bin/google-chrome"),
+          args: [...QUIET, ...(options.args ?? [])],
+          ...(options.profile && { userDataDir: options.profile }),
+        }),
+      );
+    case "firefox":
+      return new Puppeteer(
+        await puppeteer.launch({
+          browser: "firefox",
+          executablePath: find(process.env.FIREFOX, "/usr/bin/firefox-esr", "/usr/bin/firefox"),
+          ...(options.profile && { userDataDir: options.profile }),
+        }),
+      );
+    case "webkit":
+      return Webkit.launch();
+    default:
+      throw new Error(`no browser ${name}`);
+  }
+}
+
+/** A new folder for a profile, and what takes it away. */
+export function profile() {
+  const folder = mkdtempSync(join(tmpdir(), "littoral-profile-"));
+  return { folder, remove: () => rmSync(folder, { recursive: true, force: true, maxRetries: 5 }) };
+}
+
+function find(...candidates) {
+  const found = candidates.find((path) => path && existsSync(path));
+  if (!found) throw new Error(`none of ${candidates.filter(Boolean).join(", ")} is there: run \`cargo xtask setup\``);
+  return found;
+}
+
+class Puppeteer {
+  constructor(browser) {
+    this.browser = browser;
+    this.process = browser.process();
+  }
+
+  async page(url) {
+    const page = await this.browser.newPage();
+    const wrapped = new PuppeteerPage(page);
+    if (url) await wrapped.goto(url);
+    return wrapped;
+  }
+
+  close() {
+    return this.browser.close();
+  }
+
+  /** As a crash ends it. */
+  async kill() {
+    const ended = new Promise((resolve) => this.process.once("exit", resolve));
+    this.process.kill("SIGKILL");
+    await ended;
+  }
+}
+
+class PuppeteerPage {
+  constructor(page) {
+    this.page = page;
+    this.log = [];
+    page.on("console", (message) => this.log.push(message.text()));
+    page.on("pageerror", (error) => this.log.push(String(error)));
+  }
+
+  async goto(url) {
+    await this.page.goto(url);
+    await this.page.waitForFunction("globalThis.ready === true", { timeout: 20_000 });
+  }
+
+  async reload() {
+    await this.page.reload();
+    await this.page.waitForFunction("globalThis.ready === true", { timeout: 20_000 });
+  }
+
+  run(work, ...args) {
+    return this.page.evaluate(work, ...args);
+  }
+
+  close() {
+    return this.page.close();
+  }
+}
+
+/** WebKitGTK's small browser, driven by WebDriver under a display of its own. */
+class Webkit {
+  static async launch() {
+    const binary = find(process.env.MINIBROWSER, ...miniBrowsers());
+    const display = `:${100 + Math.floor(Math.random() * 800)}`;
+    const xvfb = spawn("Xvfb", [display, "-screen", "0", "1280x900x24", "-nolisten", "tcp"], { stdio: "ignore" });
+    const port = await freePort();
+    const driver = spawn("WebKitWebDriver", [`--port=${port}`], {
+      stdio: "ignore",
+      env: { ...process.env, DISPLAY: display, WEBKIT_DISABLE_SANDBOX_THIS_IS_DANGEROUS: "1", LIBGL_ALWAYS_SOFTWARE: "1" },
+    });
+    const webkit = new Webkit(port, [driver, xvfb]);
+    const gone = (what) => (error) => (webkit.failure = new Error(`${what} does not start (${error.message}): run \`cargo xtask setup\``));
+    xvfb.on("error", gone("Xvfb"));
+    driver.on("error", gone("WebKitWebDriver"));
+    const options = { binary, args: ["--automation"] };
+    const capabilities = { alwaysMatch: { "webkitgtk:browserOptions": options } };
+    for (let attempt = 0; ; attempt++) {
+      try {
+        const { sessionId } = await webkit.ask("POST", "/session", { capabilities });
+        webkit.session = `/session/${sessionId}`;
+        break;
+      } catch (error) {
+        if (webkit.failure || attempt === 50) {
+          webkit.end();
+          throw webkit.failure ?? error;
+        }
+        await new Promise((resolve) => setTimeout(resolve, 200));
+      }
+    }
+    await webkit.ask("POST", `${webkit.session}/timeouts`, { script: 120_000, pageLoad: 60_000 });
+    return webkit;
+  }
+
+  constructor(port, children) {
+    this.port = port;
+    this.children = children;
+    this.turn = Promise.resolve();
+  }
+
+  async ask(method, path, body) {
+    const response = await fetch(`http://127.0.0.1:${this.port}${path}`, {
+      method,
+      ...(body && { body: JSON.stringify(body), headers: { "content-type": "application/json" } }),
+    });
+    const { value } = await response.json();
+    if (!response.ok) throw new Error(`${value.error}: ${value.message}`);
+    return value;
+  }
+
+  async page(url) {
+    // The first window stays: closing the last one ends the session.
+    this.first ??= await this.ask("GET", `${this.session}/window`);
+    const made = this.turn.then(async () => {
+      await this.ask("POST", `${this.session}/window`, { handle: this.first });
+      return this.ask("POST", `${this.session}/window/new`, { type: "tab" });
+    });
+    this.turn = made.catch(() => {});
+    const { handle } = await made;
+    const page = new WebkitPage(this, handle);
+    if (url) await page.goto(url);
+    return page;
+  }
+
+  async close() {
+    await this.ask("DELETE", this.session).catch(() => {});
+    this.end();
+  }
+
+  end() {
+    for (const child of this.children) child.kill("SIGKILL");
+  }
+}
+
+class WebkitPage {
+  log = [];
+
+  constructor(browser, handle) {
+    this.browser = browser;
+    this.handle = handle;
+  }
+
+  /** One thing at a time: a driver looks at one window. */
+  ask(method, path, body) {
+    const { browser } = this;
+    const answer = browser.turn.then(async () => {
+      await browser.ask("POST", `${browser.session}/window`, { handle: this.handle });
+      return browser.ask(method, browser.session + path, body);
+    });
+    browser.turn = answer.catch(() => {});
+    return answer;
+  }
+
+  async goto(url) {
+    await this.ask("POST", "/url", { url });
+    await this.#ready();
+  }
+
+  async reload() {
+    await this.ask("POST", "/refresh", {});
+    await this.#ready();
+  }
+
+  async #ready() {
+    for (let attempt = 0; attempt < 200; attempt++) {
+      if (await this.ask("POST", "/execute/sync", { script: "return globalThis.ready === true", args: [] })) return;
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+    throw new Error("the page did not get ready");
+  }
+
+  async run(work, ...args) {
+    const script = `
+      const [args, done] = arguments;
+      Promise.resolve().then(() => (${work})(...args)).then((value) => done({ value }), (error) => done({ error: String(error?.stack ?? error) + " " + error }));`;
+    const { value, error } = await this.ask("POST", "/execute/async", { script, args: [args] });
+    if (error !== undefined) throw new Error(error);
+    return value ?? undefined;
+  }
+
+  close() {
+    return this.ask("DELETE", "/window");
+  }
+}
+
+function miniBrowsers() {
+  const found = [];
+  for (const folder of ["/usr/lib", "/usr/libexec", ...folders("/usr/lib")]) {
+    for (const version of ["webkit2gtk-4.1", "webkitgtk-6.0"]) found.push(join(folder, version, "MiniBrowser"));
+  }
+  return found.filter((path) => existsSync(path)).concat("MiniBrowser");
+}
+
+function folders(path) {
+  try {
+    return readdirSync(path, { withFileTypes: true }).filter((entry) => entry.isDirectory()).map((entry) => join(path, entry.name));
+  } catch {
+    return [];
+  }
+}
+
+function freePort() {
+  return new Promise((resolve, reject) => {
+    const server = createServer();
+    server.on("error", reject);
+    server.listen(0, "127.0.0.1", () => {
+      const { port } = server.address();
+      server.close(() => resolve(port));
+    });
+  });
+}

@@ -1,0 +1,112 @@
+// A store in real browsers: what was put is there, on each backend, after a reload and in other tabs.
+
+import assert from "node:assert/strict";
+import { after, before, describe, test } from "node:test";
+import { BROWSERS, launch } from "./browsers.mjs";
+import { here, serve } from "./serve.mjs";
+
+for (const name of BROWSERS) {
+  describe(name, () => {
+    let server, browser;
+    before(async () => {
+      server = await serve({ "/dist/": here("dist"), "/": here("tests") });
+      browser = await launch(name);
+    });
+    after(async () => {
+      await browser?.close();
+      server?.close();
+    });
+    const open = () => browser.page(`${server.url}/page.html`);
+
+    // WebKitGTK has no OPFS.
+    const backends = name === "webkit" ? ["indexeddb"] : ["opfs", "indexeddb"];
+    for (const backend of backends) {
+      test(`what was put in ${backend} is there after a reload`, async () => {
+        const page = await open();
+        const put = await page.run(async (backend) => {
+          const store = await littoral.open(`reload-${backend}`, { backend });
+          const large = new Uint8Array(3_000_000).map((_, i) => (i * i) >> 7);
+          const pointers = await Promise.all(["high tide", new Blob(["low tide"]), large, new Blob([large, large]).stream(), ""].map((c) => store.blobs.put(c)));
+          // No close: the page just goes.
+          return pointers;
+        }, backend);
+        await page.reload();
+        const found = await page.run(
+          async (backend, pointers) => {
+            const store = await littoral.open(`reload-${backend}`, { backend });
+            const texts = [await store.blobs.text(pointers[0]), await store.blobs.text(pointers[1])];
+            const sizes = [];
+            for (const pointer of pointers) sizes.push((await store.blobs.stat(pointer)).size);
+            const streamed = (await new Response(store.blobs.stream(pointers[3])).arrayBuffer()).byteLength;
+            const range = [...(await store.blobs.range(pointers[2], 2_999_990, 4_000_000))].length;
+            let listed = 0;
+            for await (const blob of store.blobs.list()) listed += blob.size >= 0;
+            const { damage } = await store.verify();
+            const deleted = [await store.blobs.delete(pointers[0]), await store.blobs.delete(pointers[0])];
+            const has = await store.blobs.has(pointers);
+            await store.close();
+            const closed = await store.blobs.get(pointers[1]).catch((error) => [error.name, error.code]);
+            return { texts, sizes, streamed, range, listed, damage, deleted, has, closed, mode: store.storageMode.backend };
+          },
+          backend,
+          put,
+        );
+        assert.deepEqual(found, {
+          texts: ["high tide", "low tide"],
+          sizes: [9, 8, 3_000_000, 6_000_000, 0],
+          streamed: 6_000_000,
+          range: 10,
+          listed: 5,
+          damage: [],
+          deleted: [true, false],
+          has: [false, true, true, true, true],
+          closed: ["LittoralError", "Closed"],
+          mode: backend,
+        });
+        await page.close();
+      });
+    }
+
+    test("the backend is chosen by what the browser has, and told", async () => {
+      const page = await open();
+      const mode = await page.run(async () => {
+        const store = await littoral.open("auto");
+        await store.close();
+        return store.storageMode;
+      });
+      assert.equal(mode.backend, name === "webkit" ? "indexeddb" : "opfs");
+      assert.equal(mode.why === "", name !== "webkit", mode.why);
+      await page.close();
+    });
+
+    test("two tabs have one store, and the second takes over when the first goes", async () => {
+      const first = await open();
+      const second = await open();
+      const put = (text) => [
+        async (text) => {
+          globalThis.store ??= await littoral.open("tabs");
+          return store.blobs.put(text);
+        },
+        text,
+      ];
+      const a = await first.run(...put("from the first"));
+      const b = await second.run(...put("from the second"));
+      const read = async (pointer) => store.blobs.text(pointer);
+      assert.equal(await second.run(read, a), "from the first");
+      assert.equal(await first.run(read, b), "from the second");
+      // Puts are on their way while the owner goes.
+      const going = second.run(async () => {
+        const pointers = [];
+        for (let i = 0; i < 200; i++) pointers.push(await store.blobs.put(`wave ${i}`));
+        return pointers;
+      });
+      await new Promise((resolve) => setTimeout(resolve, 30));
+      await first.close();
+      const pointers = await going;
+      const has = await second.run(async (pointers) => store.blobs.has(pointers), [a, b, ...pointers]);
+      assert.ok(has.every(Boolean));
+      await second.run(async () => store.close());
+      await second.close();
+    });
+  });
+}

@@ -1,0 +1,97 @@
+//! Values of JavaScript.
+
+use alloc::string::String;
+use bytes::Bytes;
+use core::time::Duration;
+use js_sys::{Array, Object, Promise, Reflect, Uint8Array};
+use littoral_browser::{
+    core::{Error, Kind, Result, blob::Pointer, port::Body},
+    from_js, to_js,
+};
+use wasm_bindgen::prelude::*;
+use wasm_bindgen_futures::{JsFuture, future_to_promise};
+
+/// A promise of what `work` comes to.
+pub(crate) fn promise<T: Into<JsValue>>(
+    work: impl Future<Output = Result<T>> + 'static,
+) -> Promise {
+    future_to_promise(async move {
+        match work.await {
+            Ok(value) => Ok(value.into()),
+            Err(error) => Err(to_js(&error)),
+        }
+    })
+}
+
+/// An object with these fields.
+pub(crate) fn object<const N: usize>(fields: [(&str, JsValue); N]) -> JsValue {
+    let object = Object::new();
+    for (name, value) in fields {
+        // A plain object takes every field.
+        let _ = Reflect::set(&object, &name.into(), &value);
+    }
+    object.into()
+}
+
+/// An array of what `items` are.
+pub(crate) fn array<T: Into<JsValue>>(items: impl IntoIterator<Item = T>) -> Array {
+    items.into_iter().map(Into::into).collect()
+}
+
+pub(crate) fn pointer(hex: &str) -> Result<Pointer> {
+    Pointer::from_hex(hex)
+        .map_err(|error| Error::new(Kind::InvalidInput, alloc::format!("{error}")))
+}
+
+pub(crate) fn maybe_pointer(hex: Option<String>) -> Result<Option<Pointer>> {
+    hex.map(|hex| pointer(&hex)).transpose()
+}
+
+pub(crate) fn number(n: u64) -> JsValue {
+    JsValue::from_f64(n as f64)
+}
+
+/// Milliseconds.
+pub(crate) fn time(time: Duration) -> JsValue {
+    JsValue::from_f64(time.as_secs_f64() * 1000.0)
+}
+
+pub(crate) fn maybe_error(error: Option<&Error>) -> JsValue {
+    error.map_or(JsValue::UNDEFINED, to_js)
+}
+
+pub(crate) fn bytes(bytes: &[u8]) -> JsValue {
+    Uint8Array::from(bytes).into()
+}
+
+#[wasm_bindgen]
+extern "C" {
+    /// Bytes that arrive piece by piece: `next()` gives a promise of a `Uint8Array`, or of nothing at the end.
+    pub type Source;
+    #[wasm_bindgen(method)]
+    fn next(this: &Source) -> Promise;
+}
+
+/// The pieces of a [`Source`].
+pub(crate) struct Pieces(pub Source);
+
+impl Body for Pieces {
+    fn len(&self) -> Option<u64> {
+        None
+    }
+
+    async fn next(&mut self) -> Result<Option<Bytes>> {
+        loop {
+            let piece = JsFuture::from(self.0.next())
+                .await
+                .map_err(|thrown| from_js(&thrown))?;
+            if piece.is_undefined() {
+                return Ok(None);
+            }
+            let piece = Uint8Array::from(piece);
+            if piece.length() > 0 {
+                return Ok(Some(piece.to_vec().into()));
+            }
+        }
+    }
+}

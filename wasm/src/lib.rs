@@ -1,0 +1,28 @@
+//! What the npm package calls: one open store as an object of JavaScript.
+//!
+//! Values are converted here and nothing is decided. Every method returns a promise and keeps what it needs by itself:
+//! nothing is borrowed across an await, so a call never stands in the way of another, nor of `free`.
+//!
+//! | file | what it is |
+//! |---|---|
+//! | `engine.rs` | [`Engine`]: opening, blobs, roots, closing |
+//! | `queue.rs` | its queue, its status, and looking after it |
+//! | `convert.rs` | values of JavaScript |
+#![no_std]
+#![forbid(unsafe_code)]
+#![deny(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic
+)]
+#![warn(missing_docs)]
+
+extern crate alloc;
+extern crate std;
+
+mod convert;
+mod engine;
+mod queue;
+
+pub use engine::Engine;

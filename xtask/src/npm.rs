@@ -1,0 +1,118 @@
+//! The npm package: the engine for wasm32, its JavaScript, and the tests in real browsers.
+
+use crate::{
+    bare::{TARGET, Toolchain},
+    setup,
+    shell::Cmd,
+};
+use anyhow::{Context, Result, ensure};
+use std::{fs, path::Path};
+
+const BUILT: &str = "target/web/wasm32-unknown-unknown/web/littoral_wasm.wasm";
+const FOLDER: &str = "npm/build";
+const MODULES: &str = "npm/node_modules";
+/// What `wasm-opt` may take for granted; every browser that has OPFS or Web Locks has them.
+const FEATURES: &str = "--enable-simd --enable-bulk-memory --enable-nontrapping-float-to-int \
+    --enable-sign-ext --enable-mutable-globals --enable-reference-types --enable-multivalue";
+
+#[derive(clap::Args)]
+pub struct Npm {
+    /// Also runs its tests
+    #[arg(long)]
+    test: bool,
+}
+
+impl Npm {
+    pub fn run(&self) -> Result<()> {
+        match self.test {
+            true => test(),
+            false => build(),
+        }
+    }
+}
+
+/// Builds `npm/dist`.
+pub fn build() -> Result<()> {
+    packages()?;
+    engine()?;
+    node("node_modules/typescript/bin/tsc -p tsconfig.json").run()?;
+    node("scripts/build.mjs").run()
+}
+
+/// Builds the package and tests it in every browser.
+pub fn test() -> Result<()> {
+    setup::browsers()?;
+    build()?;
+    let mut tests: Vec<_> = fs::read_dir("npm/tests")?
+        .filter_map(|entry| Some(entry.ok()?.path()))
+        .filter(|path| path.to_string_lossy().ends_with(".test.mjs"))
+        .collect();
+    tests.sort();
+    ensure!(!tests.is_empty(), "npm/tests has no tests");
+    let tests = tests
+        .iter()
+        .filter_map(|path| path.strip_prefix("npm").ok());
+    node("--test --test-concurrency=1 --test-reporter=spec")
+        .args(tests)
+        .run()
+}
+
+/// The packages that building and testing need, as the lock file has them.
+fn packages() -> Result<()> {
+    setup::node()?;
+    let lock = fs::read("npm/package-lock.json").context("reading npm/package-lock.json")?;
+    let stamp = Path::new(MODULES).join(".installed");
+    if fs::read(&stamp).is_ok_and(|installed| installed == lock) {
+        return Ok(());
+    }
+    Cmd::new("npm")
+        .words("ci --prefix npm --no-audit --no-fund --ignore-scripts --loglevel=error")
+        .run()?;
+    Ok(fs::write(stamp, lock)?)
+}
+
+/// The engine as `npm/build/core.wasm` with `engine.js` beside it.
+fn engine() -> Result<()> {
+    let toolchain = Toolchain::find_or_install()?;
+    eprintln!("   {TARGET}: {toolchain}");
+    let words =
+        format!("build -p littoral-wasm --profile web --target {TARGET} --target-dir target/web");
+    // A panic traps: JavaScript sees it, and no words for it are in the module.
+    let flags = match toolchain {
+        Toolchain::Target => "-Ctarget-feature=+simd128",
+        _ => "-Ctarget-feature=+simd128 -Zunstable-options -Cpanic=immediate-abort",
+    };
+    let mut cmd = toolchain
+        .cargo(
+            &words,
+            "-Zbuild-std=std,panic_abort -Zbuild-std-features=optimize_for_size",
+        )
+        .env("RUSTFLAGS", flags);
+    if let Toolchain::Debian = toolchain {
+        cmd = cmd.env(
+            "CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_LINKER",
+            setup::wasm_ld()?,
+        );
+    }
+    cmd.run()?;
+    let built = fs::read(BUILT)?;
+    let kept = Path::new(FOLDER).join("built.wasm");
+    if fs::read(&kept).is_ok_and(|kept| kept == built)
+        && Path::new(FOLDER).join("core.wasm").exists()
+    {
+        return Ok(());
+    }
+    fs::create_dir_all(FOLDER)?;
+    Cmd::cargo("run --manifest-path wasm/bindgen/Cargo.toml --target-dir target/bindgen --")
+        .args([BUILT, FOLDER])
+        .run()?;
+    node("node_modules/binaryen/bin/wasm-opt build/engine_bg.wasm -o build/core.wasm -Oz --strip-debug --strip-producers")
+        .words(FEATURES)
+        .run()?;
+    Ok(fs::write(kept, built)?)
+}
+
+/// `node` in `npm/`.
+fn node(words: &str) -> Cmd {
+    Cmd::new("node").words(words).current_dir("npm")
+}
