@@ -3,7 +3,7 @@
 import { Caller } from "./calls.js";
 import { LittoralError, fromWire } from "./errors.js";
 import type { WasmSource } from "./host.js";
-import type { OpenOptions, StorageMode } from "./options.js";
+import { type OpenOptions, type StorageMode, checkName } from "./options.js";
 import { Board, Store } from "./store.js";
 import type { FromPage, ToPage } from "./tab.js";
 
@@ -17,10 +17,8 @@ export interface Parts {
 
 /** Opens the store of this name, or makes one. */
 export async function openWith(parts: Parts, name: string, options: OpenOptions = {}): Promise<Store> {
-  if (typeof name !== "string" || name === "" || name.length > 128) {
-    throw new LittoralError("InvalidInput", "a store's name has 1 to 128 characters");
-  }
-  const { remote, backend = "auto", cache, signal } = options;
+  checkName(name);
+  const { remote, backend = "auto", cache, from, signal } = options;
   signal?.throwIfAborted();
   if (typeof Worker === "undefined") {
     throw new LittoralError("NotImplemented", "there are no workers here: the engine needs one");
@@ -36,8 +34,8 @@ export async function openWith(parts: Parts, name: string, options: OpenOptions 
   const ready = new Promise<void>((resolve, reject) => {
     worker.onmessage = ({ data }: MessageEvent<ToPage>) => {
       if (data.ready) resolve();
-      if (data.answers) caller.receive(data.answers);
       if (data.news) board.tell(data.news);
+      if (data.answers) caller.receive(data.answers);
       if (data.ended) end(fromWire(data.ended));
     };
     worker.onerror = (event) => {
@@ -49,11 +47,12 @@ export async function openWith(parts: Parts, name: string, options: OpenOptions 
     await abortable(ready, signal);
     const wasm = await parts.wasm();
     worker.onerror = (event) => end(new LittoralError("Poisoned", `the engine's worker stopped: ${event.message}`));
-    worker.postMessage({ open: { name, backend, remote: remote && { ...remote }, cache, wasm } } satisfies FromPage);
+    worker.postMessage({ open: { name, backend, remote: remote && { ...remote }, cache, from, wasm } } satisfies FromPage);
     caller.connect((message, transfer) => worker.postMessage(message, transfer));
     const mode = await caller.call<StorageMode>("open", [], { signal });
-    sleepAndWake(worker, caller);
-    return new Store(name, caller, board, mode);
+    const stop = sleepAndWake(worker, caller);
+    if (mode.backend !== "memory") mode.lost = remember(name, mode.made ?? false);
+    return new Store(name, caller, board, mode, stop);
   } catch (error) {
     worker.terminate();
     throw error;
@@ -61,15 +60,31 @@ export async function openWith(parts: Parts, name: string, options: OpenOptions 
 }
 
 /** A page that is frozen or kept for the back button gives the store to another tab. */
-function sleepAndWake(worker: Worker, caller: Caller): void {
-  if (typeof document === "undefined") return;
+function sleepAndWake(worker: Worker, caller: Caller): () => void {
+  if (typeof document === "undefined") return () => {};
+  const ended = new AbortController();
+  const { signal } = ended;
   const tell = (message: FromPage) => worker.postMessage(message);
-  document.addEventListener("freeze", () => tell({ sleep: true }));
-  document.addEventListener("resume", () => tell({ wake: true }));
-  addEventListener("pagehide", (event) => event.persisted && tell({ sleep: true }));
-  addEventListener("pageshow", (event) => event.persisted && tell({ wake: true }));
+  document.addEventListener("freeze", () => tell({ sleep: true }), { signal });
+  document.addEventListener("resume", () => tell({ wake: true }), { signal });
+  addEventListener("pagehide", (event) => event.persisted && tell({ sleep: true }), { signal });
+  addEventListener("pageshow", (event) => event.persisted && tell({ wake: true }), { signal });
   // What waits for its next attempt need not wait any longer.
-  addEventListener("online", () => void caller.call("wake", []).catch(() => {}));
+  addEventListener("online", () => void caller.call("wake", []).catch(() => {}), { signal });
+  return () => ended.abort();
+}
+
+/** Keeps in mind that there is such a store; whether there was one before, if this one was just made. */
+function remember(name: string, made: boolean): boolean {
+  try {
+    const key = `littoral:${name}`;
+    const known = localStorage.getItem(key) !== null;
+    localStorage.setItem(key, "made");
+    return made && known;
+  } catch {
+    // Nothing can be remembered here.
+    return false;
+  }
 }
 
 /** A bundler that does not know the worker sends its own page instead. */

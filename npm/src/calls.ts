@@ -37,9 +37,12 @@ export class Caller {
   #transfer: Transferable[] = [];
   #scheduled = false;
   #ended: LittoralError | undefined;
+  #busy: (waiting: boolean) => void;
 
-  constructor(send?: Send) {
+  /** `busy` is told when somebody begins to wait, and when nobody does any more. */
+  constructor(send?: Send, busy: (waiting: boolean) => void = () => {}) {
     this.#send = send;
+    this.#busy = busy;
   }
 
   /** Calls `method` on the other side. An abort ends the waiting; the call itself may have happened. */
@@ -64,6 +67,7 @@ export class Caller {
         waiting.reject = (error) => (done(), reject(error));
       }
       this.#waiting.set(id, waiting);
+      if (this.#waiting.size === 1) this.#busy(true);
       this.#calls.push(call);
       if (transfer) this.#transfer.push(...transfer);
       this.#schedule();
@@ -79,6 +83,7 @@ export class Caller {
       if (error) waiting.reject(fromWire(error));
       else waiting.resolve(value);
     }
+    if (this.#waiting.size === 0) this.#busy(false);
   }
 
   /** Another side from now on: it is asked everything that was not answered yet. */
@@ -97,10 +102,6 @@ export class Caller {
     this.#waiting.clear();
     this.#calls = [];
     for (const { reject } of waiting) reject(error);
-  }
-
-  get idle(): boolean {
-    return this.#waiting.size === 0;
   }
 
   #schedule(): void {
@@ -135,9 +136,11 @@ export class Callee {
   #scheduled = false;
   #running = new Map<number, AbortController>();
   #transfers: boolean;
+  #news: () => unknown;
 
-  /** `transfers`: whether the way to the other side takes bytes over instead of copying them. */
-  constructor(send: Send, handler: Handler, transfers: boolean) {
+  /** `transfers`: whether the way to the other side takes bytes over instead of copying them. `news` goes with answers. */
+  constructor(send: Send, handler: Handler, transfers: boolean, news: () => unknown = () => undefined) {
+    this.#news = news;
     this.#send = send;
     this.#handler = handler;
     this.#transfers = transfers;
@@ -187,6 +190,7 @@ export class Callee {
     const transfer = this.#transfer;
     this.#answers = [];
     this.#transfer = [];
-    this.#send({ answers }, transfer);
+    const news = this.#news();
+    this.#send(news === undefined ? { answers } : { answers, news }, transfer);
   }
 }

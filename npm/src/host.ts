@@ -15,7 +15,16 @@ const WHOLE = 1 << 20;
 /** What the store is doing, as it is told to everybody who has it open. */
 export interface News {
   status?: unknown;
-  pending?: unknown;
+  pending?: PendingNow;
+}
+
+interface PendingNow {
+  count: number;
+  bytes: number;
+  failed: number;
+  missing: number;
+  /** Milliseconds since 1970. */
+  oldest: number | undefined;
 }
 
 let loaded: Promise<unknown> | undefined;
@@ -41,6 +50,28 @@ export function reset(): void {
   __wbg_reset_state();
 }
 
+/** What a store's file begins with is written last: until then it is none. */
+const HEAD = 8192;
+const PIECE = 1 << 20;
+
+/** Makes a volume that is empty, or was being filled when something came in between, a copy of `from`. */
+async function fill(volume: VolumeHost, from: Blob): Promise<void> {
+  if (volume.len() > 0) {
+    let head: Uint8Array = new Uint8Array(Math.min(HEAD, volume.len()));
+    head = (await volume.read(0, head)) ?? head;
+    if (head.some((byte) => byte !== 0)) return;
+  }
+  const bytes = async (start: number, end: number) => new Uint8Array(await from.slice(start, end).arrayBuffer());
+  await volume.setLen(0);
+  await volume.setLen(from.size);
+  for (let at = HEAD; at < from.size; at += PIECE) await volume.write(at, await bytes(at, at + PIECE));
+  await volume.sync();
+  const head = await bytes(0, HEAD);
+  // In pages, as the engine writes them.
+  for (let at = 0; at < head.length; at += 4096) await volume.write(at, head.subarray(at, at + 4096));
+  await volume.sync();
+}
+
 /** An open store in this thread. */
 export class Host {
   readonly mode: StorageMode;
@@ -50,6 +81,7 @@ export class Host {
   #volume: VolumeHost;
   #remote: boolean;
   #closed = false;
+  #pending: PendingNow = { count: 0, bytes: 0, failed: 0, missing: 0, oldest: undefined };
 
   private constructor(engine: Engine, volume: VolumeHost, mode: StorageMode, remote: boolean) {
     this.#engine = engine;
@@ -60,7 +92,9 @@ export class Host {
 
   static async open(options: EngineOptions, { volume, mode }: { volume: VolumeHost; mode: StorageMode }): Promise<Host> {
     try {
-      const { remote, cache } = options;
+      const { remote, cache, from } = options;
+      mode.made = volume.len() === 0;
+      if (from) await fill(volume, from);
       const engine: Engine = await Engine.open(volume, remote?.url, remote?.token, cache);
       return new Host(engine, volume, mode, remote !== undefined);
     } catch (error) {
@@ -138,13 +172,25 @@ export class Host {
     return copy.toBytes();
   }
 
+  /** What is left to upload, if that changed since it was told. */
+  news(): News | undefined {
+    if (!this.#remote || this.broken || this.#closed) return undefined;
+    const [count, bytes, failed, missing] = this.#engine.counts() as Float64Array & [number, number, number, number];
+    const last = this.#pending;
+    if (count === last.count && bytes === last.bytes && failed === last.failed && missing === last.missing) return undefined;
+    const oldest = count === 0 ? undefined : (last.oldest ?? Date.now());
+    this.#pending = { count, bytes, failed, missing, oldest };
+    return { pending: this.#pending };
+  }
+
   /** Tells what changes, until the store is closed. */
   async watch(tell: (news: News) => void): Promise<void> {
     if (!this.#remote) return;
     const watch = this.#engine.watch();
     try {
       for (let status; (status = await watch.next()) !== undefined; ) {
-        tell({ status, pending: status.phase === "closed" ? undefined : await this.#engine.pending() });
+        if (status.phase !== "closed") this.#pending = await this.#engine.pending();
+        tell({ status, pending: this.#pending });
       }
     } catch {
       // It was closed, or broke; whoever calls next is told.

@@ -1,5 +1,7 @@
 // What can be chosen when a store is opened.
 
+import { LittoralError } from "./errors.js";
+
 /** Where a store is kept. */
 export type Backend = "opfs" | "indexeddb" | "memory" | "file";
 
@@ -19,6 +21,10 @@ export interface OpenOptions {
   backend?: Backend | "auto" | undefined;
   /** Bytes of blobs that are kept here when the remote has them too; everything when left out. */
   cache?: number | undefined;
+  /** Node: the file. `NAME.littoral` in the current folder when left out. */
+  path?: string | undefined;
+  /** A store's file, such as `export` gives: where there is no store of this name yet, it begins as a copy of this. */
+  from?: Blob | undefined;
   /** Ends the waiting for the store to open. */
   signal?: AbortSignal | undefined;
 }
@@ -28,8 +34,17 @@ export interface StorageMode {
   backend: Backend;
   /** Why not the one that is preferred, in words; empty when it is that one. */
   why: string;
-  /** The store was here at an earlier opening and is gone: somebody or the browser deleted it. */
+  /** The store was here at an earlier opening and is gone: somebody or the browser deleted it. This one is new. */
   lost: boolean;
+  /** This opening made it. */
+  made?: boolean;
+}
+
+/** A name that every host can keep. */
+export function checkName(name: unknown): void {
+  if (typeof name !== "string" || name === "" || name.length > 128) {
+    throw new LittoralError("InvalidInput", "a store's name has 1 to 128 characters");
+  }
 }
 
 /** What travels to the worker. */
@@ -38,4 +53,5 @@ export interface EngineOptions {
   backend: Backend | "auto";
   remote?: Remote | undefined;
   cache?: number | undefined;
+  from?: Blob | undefined;
 }

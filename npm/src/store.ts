@@ -103,9 +103,11 @@ export class Store implements AsyncDisposable {
   readonly storageMode: StorageMode;
   #caller: Caller;
   #board: Board;
+  #closed: () => void;
 
   /** @internal */
-  constructor(name: string, caller: Caller, board: Board, mode: StorageMode) {
+  constructor(name: string, caller: Caller, board: Board, mode: StorageMode, closed: () => void = () => {}) {
+    this.#closed = closed;
     this.name = name;
     this.#caller = caller;
     this.#board = board;
@@ -197,6 +199,7 @@ export class Store implements AsyncDisposable {
     } catch (error) {
       if ((error as LittoralError).code !== "Closed") throw error;
     } finally {
+      this.#closed();
       this.#board.end();
       this.#caller.end(new LittoralError("Closed", "the store was closed: open it again"));
     }

@@ -75,6 +75,7 @@ export class Tab {
       (message, transfer) => post(message, transfer),
       (method, args, cancelled) => this.#route(method, args, cancelled),
       true,
+      () => this.#host?.news(),
     );
   }
 
@@ -166,8 +167,8 @@ export class Tab {
       this.#owner.connect((message) => this.#channel?.postMessage({ ...message, to: from } satisfies ChannelMessage));
     }
     if (from !== this.#ownerId) return;
-    if (answers) this.#owner.receive(answers);
     if (news) this.#post({ news }, []);
+    if (answers) this.#owner.receive(answers);
   }
 
   /** Another tab works with this one from now on. */
@@ -176,7 +177,7 @@ export class Tab {
     if (!this.#channels.has(id)) {
       const channel = new BroadcastChannel(`littoral:${this.#options!.name}:${id}`);
       const post = (message: ChannelMessage) => channel.postMessage({ ...message, from: this.#id });
-      const callee = new Callee(post, (method, args, cancelled) => host.call(method, args, cancelled), false);
+      const callee = new Callee(post, (method, args, cancelled) => host.call(method, args, cancelled), false, () => host.news());
       channel.onmessage = ({ data }: MessageEvent<ChannelMessage>) => {
         if (data.to === this.#id) callee.receive(data);
       };

@@ -4,7 +4,7 @@ use crate::{
     convert::{array, maybe_error, number, object, pointer, promise, time},
     engine::{Engine, Remote, Side},
 };
-use alloc::rc::Rc;
+use alloc::{rc::Rc, vec::Vec};
 use async_lock::Mutex;
 use js_sys::Promise;
 use littoral_browser::{
@@ -33,6 +33,19 @@ impl Engine {
                 ("lastError", maybe_error(pending.last_error.as_ref())),
             ]))
         })
+    }
+
+    /// Changes in the queue, their bytes, those that were refused, those whose blob is missing: as far as is known without
+    /// looking into the store.
+    pub fn counts(&self) -> Vec<f64> {
+        let Side::Pair(pair) = &self.0 else {
+            return Vec::new();
+        };
+        let now = pair.status().current();
+        [now.queued, now.queued_bytes, now.failed, now.missing]
+            .into_iter()
+            .map(|n| n as f64)
+            .collect()
     }
 
     /// Up to `limit` changes that the remote has not acknowledged, behind order `after`.

@@ -43,6 +43,8 @@ pub fn build() -> Result<()> {
 pub fn test() -> Result<()> {
     setup::browsers()?;
     build()?;
+    // A remote to talk to, and another host for the same file.
+    Cmd::cargo("build -p littoral").run()?;
     let mut tests: Vec<_> = fs::read_dir("npm/tests")?
         .filter_map(|entry| Some(entry.ok()?.path()))
         .filter(|path| path.to_string_lossy().ends_with(".test.mjs"))

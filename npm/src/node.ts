@@ -1,0 +1,53 @@
+/**
+ * The same store in Node, in a file. The engine runs in a thread of its own, so that neither a sync nor a hash stops the process.
+ * @module
+ */
+
+import { resolve } from "node:path";
+import { Worker } from "node:worker_threads";
+import { Caller } from "./calls.js";
+import { LittoralError, fromWire } from "./errors.js";
+import type { NodeStart } from "./node-worker.js";
+import { type OpenOptions, type StorageMode, checkName } from "./options.js";
+import { Board, Store } from "./store.js";
+import type { ToPage } from "./tab.js";
+
+export { LittoralError, type ErrorCode } from "./errors.js";
+export type { Backend, OpenOptions, Remote, StorageMode } from "./options.js";
+export type { Blobs, CallOptions, Content, Pending, Pointer, QueueItem, Roots, Stat, Stats, Status, Store, Verified } from "./store.js";
+
+/** Opens the store in the file `path` (`NAME.littoral` when left out), or makes one. One process has it open at a time. */
+export async function open(name: string, options: OpenOptions = {}): Promise<Store> {
+  checkName(name);
+  const { remote, backend = "auto", cache, from, signal, path = `${name}.littoral` } = options;
+  if (backend !== "auto" && backend !== "file" && backend !== "memory") {
+    throw new LittoralError("InvalidInput", `there is no backend ${backend} in Node: file, memory or auto`);
+  }
+  signal?.throwIfAborted();
+  const start: NodeStart = { name, backend, remote, cache, from, path: resolve(path), wasm: new URL("./core.wasm", import.meta.url).href };
+  const worker = new Worker(new URL("./node-worker.js", import.meta.url), { workerData: start });
+  const board = new Board();
+  // A store that nobody waits for does not keep the process alive.
+  const caller = new Caller(
+    (message, transfer) => worker.postMessage(message, transfer as any),
+    (waiting) => (waiting ? worker.ref() : worker.unref()),
+  );
+  const end = (error: LittoralError) => {
+    caller.end(error);
+    board.end();
+  };
+  worker.on("message", ({ news, answers, ended }: ToPage) => {
+    if (news) board.tell(news);
+    if (answers) caller.receive(answers);
+    if (ended) end(fromWire(ended));
+  });
+  worker.on("error", (cause) => end(new LittoralError("Poisoned", "the engine's thread stopped: open the store again", { cause })));
+  worker.on("exit", () => end(new LittoralError("Closed", "the store was closed: open it again")));
+  try {
+    const mode = await caller.call<StorageMode>("open", [], { signal });
+    return new Store(name, caller, board, mode, () => void worker.terminate());
+  } catch (error) {
+    await worker.terminate();
+    throw error;
+  }
+}

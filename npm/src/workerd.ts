@@ -1,0 +1,43 @@
+/**
+ * The same store where there are neither workers nor files: in memory, and only when asked for.
+ * @module
+ */
+
+// @ts-expect-error The runtime compiles it.
+import core from "./core.wasm";
+import { Callee, Caller } from "./calls.js";
+import { LittoralError } from "./errors.js";
+import { Host, load } from "./host.js";
+import { MemoryVolume } from "./memory.js";
+import { type OpenOptions, type StorageMode, checkName } from "./options.js";
+import { Board, Store } from "./store.js";
+
+export { LittoralError, type ErrorCode } from "./errors.js";
+export type { Backend, OpenOptions, Remote, StorageMode } from "./options.js";
+export type { Blobs, CallOptions, Content, Pending, Pointer, QueueItem, Roots, Stat, Stats, Status, Store, Verified } from "./store.js";
+
+/** Makes a store in memory; `backend` must say so. */
+export async function open(name: string, options: OpenOptions = {}): Promise<Store> {
+  checkName(name);
+  const { remote, backend = "auto", cache, from } = options;
+  if (backend !== "memory") {
+    throw new LittoralError("NotImplemented", 'nothing is kept here: ask for it with `backend: "memory"`');
+  }
+  await load(core);
+  const mode: StorageMode = { backend, why: "asked for: it is forgotten with the isolate", lost: false };
+  const host = await Host.open({ name, backend, remote, cache, from }, { volume: new MemoryVolume(), mode });
+  const board = new Board();
+  const caller = new Caller();
+  const callee = new Callee(
+    ({ news, answers }) => {
+      if (news) board.tell(news);
+      if (answers) caller.receive(answers);
+    },
+    (method, args, cancelled) => host.call(method, args, cancelled),
+    false,
+    () => host.news(),
+  );
+  caller.connect((message) => callee.receive(message));
+  void host.watch((news) => board.tell(news));
+  return new Store(name, caller, board, mode);
+}

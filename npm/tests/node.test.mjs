@@ -1,0 +1,74 @@
+// The same store in Node, over a file.
+
+import assert from "node:assert/strict";
+import { fork } from "node:child_process";
+import { once } from "node:events";
+import { writeFileSync } from "node:fs";
+import { test } from "node:test";
+import { LittoralError, open } from "../dist/node.js";
+import { folder } from "./native.mjs";
+import { here } from "./serve.mjs";
+
+test("what was put is there when the store is opened again", async () => {
+  const place = folder();
+  const path = place.file("a.littoral");
+  const pointers = [];
+  {
+    const store = await open("a", { path });
+    assert.deepEqual(store.storageMode, { backend: "file", why: "", lost: false, made: true });
+    for (const content of ["high tide", new Uint8Array(3_000_000).fill(7), new Blob(["low", " tide"])]) {
+      pointers.push(await store.blobs.put(content));
+    }
+    await store.roots.move("latest", undefined, pointers[0]);
+    await store.close();
+    await assert.rejects(store.blobs.get(pointers[0]), { name: "LittoralError", code: "Closed" });
+  }
+  const store = await open("a", { path });
+  assert.equal(await store.blobs.text(pointers[0]), "high tide");
+  assert.equal((await store.blobs.get(pointers[1])).length, 3_000_000);
+  assert.equal(await store.roots.get("latest"), pointers[0]);
+  const listed = [];
+  for await (const blob of store.blobs.list()) listed.push(blob.pointer);
+  assert.deepEqual(listed, [...pointers].sort());
+  // Somebody else has it.
+  await assert.rejects(open("a", { path }), (error) => error instanceof LittoralError && error.code === "Busy");
+  await store.close();
+  place.remove();
+});
+
+test("errors have a code, whatever went wrong", async () => {
+  const place = folder();
+  const store = await open("e", { path: place.file("e") });
+  await assert.rejects(store.blobs.get("0".repeat(64)), { name: "LittoralError", code: "NotFound" });
+  await assert.rejects(store.blobs.get("what"), { code: "InvalidInput" });
+  await assert.rejects(store.blobs.put(7), { code: "InvalidInput" });
+  await assert.rejects(store.roots.move("r", "0".repeat(64), "1".repeat(64)), { code: "Conflict" });
+  const reason = new Error("enough");
+  await assert.rejects(store.blobs.put("x", { signal: AbortSignal.abort(reason) }), reason);
+  await store.close();
+  writeFileSync(place.file("other"), "this is something else, and long enough to be looked at");
+  await assert.rejects(open("e", { path: place.file("other") }), { code: "InvalidInput" });
+  await assert.rejects(open("e", { path: place.file("none/at/all") }), { code: "NotFound" });
+  await assert.rejects(open("e", { backend: "opfs" }), { code: "InvalidInput" });
+  await assert.rejects(open(""), { code: "InvalidInput" });
+  place.remove();
+});
+
+test("a process that is killed while it writes has lost nothing that was acknowledged", async () => {
+  const place = folder();
+  for (let round = 0; round < 5; round++) {
+    const child = fork(here("tests/writer.mjs"), [place.file("k")], { stdio: ["ignore", "inherit", "inherit", "ipc"] });
+    const acknowledged = [];
+    child.on("message", (pointer) => acknowledged.push(pointer));
+    await once(child, "message");
+    await new Promise((resolve) => setTimeout(resolve, 40 + round * 23));
+    child.kill("SIGKILL");
+    await once(child, "exit");
+    const store = await open("k", { path: place.file("k") });
+    assert.ok(acknowledged.length > 0);
+    assert.ok((await store.blobs.has(acknowledged)).every(Boolean));
+    assert.deepEqual((await store.verify()).damage, []);
+    await store.close();
+  }
+  place.remove();
+});
