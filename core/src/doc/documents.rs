@@ -5,6 +5,8 @@ use super::{
     reader::{Moment, NOW, Reader},
     refuse,
     rows::{DOCUMENT, LOG, ordered, take_ordered},
+    transaction::{Running, State},
+    transaction_rows,
 };
 use crate::{
     Error, Kind, Result,
@@ -66,6 +68,7 @@ pub(super) struct Inner<V, C> {
     /// Held while a commit is made, until it has its place in the engine's order.
     pub writer: async_lock::Mutex<Writer>,
     pub shared: Mutex<Shared>,
+    pub running: Mutex<Running<V>>,
     /// Something was committed.
     pub changed: Event,
 }
@@ -134,6 +137,10 @@ impl<V: Volume, C: Clock> Documents<V, C> {
             None => 0,
         };
         tips.insert(DOCUMENT, Tip { commit, base: 0 });
+        let running = transaction_rows::read_all(&view).await?;
+        let running = running
+            .into_iter()
+            .map(|(id, (kept, joins))| (id, State::new(kept, joins)));
         drop(view);
         Ok(Documents(Arc::new(Inner {
             store,
@@ -148,6 +155,7 @@ impl<V: Volume, C: Clock> Documents<V, C> {
                 pending: false,
                 keys: Arc::new(keys),
             }),
+            running: Mutex::new(running.collect()),
             changed: Event::new(),
         })))
     }

@@ -5,6 +5,7 @@
 //! | `v` | the format of these rows: 1 |
 //! | `n` | no node has this number or a larger one |
 //! | `k`, a pattern's text | the declared key field of the lists it stands for |
+//! | `T`, `t`, `j` | transactions: see `transaction_rows.rs` |
 
 use super::{
     Pattern,

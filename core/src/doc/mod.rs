@@ -27,6 +27,8 @@ mod slot;
 mod syntax;
 #[cfg(test)]
 mod tests;
+mod transaction;
+mod transaction_rows;
 mod value;
 mod work;
 mod work_ops;
@@ -43,6 +45,7 @@ pub use patch::Patch;
 pub use path::{Path, Relation, Step, ToPath};
 pub use pattern::Pattern;
 pub use refusal::Refused;
+pub use transaction::{Outcome, Transaction};
 pub use value::{Float, MAX_DEPTH, MAX_NAME, Value, ValueKind};
 
 use crate::{Error, Kind};

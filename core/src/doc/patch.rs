@@ -85,6 +85,36 @@ impl Patch {
     }
 }
 
+impl Patch {
+    /// An RFC 6902 patch as the list that it was made of; nothing for other forms.
+    pub(super) fn to_json_value(&self) -> Value {
+        let Form::Json(ops) = &self.0 else {
+            return Value::List(Vec::new());
+        };
+        let text = |tokens: &Pointed| Value::from(pointer::print(tokens));
+        let ops = ops.iter().map(|op| {
+            let (name, path) = match op {
+                JsonOp::Add { path, .. } => ("add", path),
+                JsonOp::Remove { path } => ("remove", path),
+                JsonOp::Replace { path, .. } => ("replace", path),
+                JsonOp::Move { path, .. } => ("move", path),
+                JsonOp::Copy { path, .. } => ("copy", path),
+                JsonOp::Test { path, .. } => ("test", path),
+            };
+            let more = match op {
+                JsonOp::Add { value, .. }
+                | JsonOp::Replace { value, .. }
+                | JsonOp::Test { value, .. } => Some(("value", value.clone())),
+                JsonOp::Move { from, .. } | JsonOp::Copy { from, .. } => Some(("from", text(from))),
+                JsonOp::Remove { .. } => None,
+            };
+            let fields = [("op", Value::from(name)), ("path", text(path))];
+            Value::object(fields.into_iter().chain(more))
+        });
+        Value::List(ops.collect())
+    }
+}
+
 impl From<Vec<Op>> for Patch {
     fn from(ops: Vec<Op>) -> Patch {
         Patch(Form::Ops(ops))

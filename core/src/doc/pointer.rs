@@ -30,6 +30,14 @@ pub(super) fn parse(text: &str) -> Result<Pointed> {
     Ok(tokens)
 }
 
+/// The text of a pointer.
+pub(super) fn print(tokens: &[String]) -> String {
+    let escaped = tokens
+        .iter()
+        .map(|token| token.replace('~', "~0").replace('/', "~1"));
+    escaped.fold(String::new(), |text, token| text + "/" + &token)
+}
+
 fn unescape(token: &str) -> Result<String> {
     let mut out = String::with_capacity(token.len());
     let mut characters = token.chars();

@@ -23,6 +23,10 @@ pub struct Refused {
 }
 
 impl Refused {
+    pub(crate) fn new(path: Path, reason: String) -> Refused {
+        Refused { path, reason }
+    }
+
     /// Where it could not be applied.
     pub fn path(&self) -> &Path {
         &self.path

@@ -6,4 +6,5 @@ mod properties;
 mod rfc6902;
 mod rfc7396;
 pub mod strategy;
-mod support;
+pub mod support;
+mod transactions;

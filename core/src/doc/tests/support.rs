@@ -18,7 +18,6 @@ pub type Doc = Documents<MemoryVolume, Time>;
 pub struct Time(Arc<Mutex<Duration>>, Arc<event_listener::Event>);
 
 impl Time {
-    #[allow(dead_code)]
     pub fn pass(&self, time: Duration) {
         *self.0.lock() += time;
         self.1.notify(usize::MAX);
