@@ -1,16 +1,18 @@
 use super::{
-    Pattern, ToPath,
+    Pattern, Retention, ToPath,
     keys::Keys,
     meta,
     reader::{Moment, NOW, Reader},
     refuse,
+    retention::Removed,
     rows::{DOCUMENT, LOG, ordered, take_ordered},
+    scope::{Names, read_names},
     transaction::{Running, State},
     transaction_rows,
 };
 use crate::{
     Error, Kind, Result,
-    engine::{Batch, Direction, Durability, KeyRange, Receipt, Store},
+    engine::{Batch, Direction, Durability, KeyRange, Receipt, Store, View},
     port::{Clock, Volume},
     sync::Mutex,
 };
@@ -69,6 +71,8 @@ pub(super) struct Inner<V, C> {
     pub writer: async_lock::Mutex<Writer>,
     pub shared: Mutex<Shared>,
     pub running: Mutex<Running<V>>,
+    /// One snapshot is made at a time.
+    pub snapshots: async_lock::Mutex<()>,
     /// Something was committed.
     pub changed: Event,
 }
@@ -85,12 +89,21 @@ impl<V, C> Clone for Documents<V, C> {
 pub struct Options {
     /// What a commit waits for before it returns. `Strict` by default.
     pub durability: Durability,
+    /// Which past states are kept. All of them by default.
+    pub retention: Retention,
+    /// Commits after which [`drive`](Documents::drive) makes a snapshot. 100,000 by default.
+    pub snapshot_commits: u64,
+    /// Bytes of commits after which [`drive`](Documents::drive) makes a snapshot. 64 MiB by default.
+    pub snapshot_bytes: u64,
 }
 
 impl Default for Options {
     fn default() -> Self {
         Options {
             durability: Durability::Strict,
+            retention: Retention::default(),
+            snapshot_commits: 100_000,
+            snapshot_bytes: 64 << 20,
         }
     }
 }
@@ -109,6 +122,16 @@ pub(super) struct Shared {
     /// A commit is being handed over: a view may have it, or not.
     pub pending: bool,
     pub keys: Arc<Keys>,
+    pub scopes: Names,
+    pub removed: Removed,
+    pub unsaved: Unsaved,
+}
+
+/// What was committed since the last snapshot.
+#[derive(Default)]
+pub(super) struct Unsaved {
+    pub commits: u64,
+    pub bytes: u64,
 }
 
 /// How far a scope has come.
@@ -130,13 +153,13 @@ impl<V: Volume, C: Clock> Documents<V, C> {
         let next_node = meta::free_node(&view).await?;
         let keys = meta::read_keys(&view).await?;
         let mut tips = BTreeMap::new();
-        let range = KeyRange::prefix(ordered(DOCUMENT));
-        let last = view.scan(LOG, range, Direction::Backward).next().await?;
-        let commit = match last {
-            Some(entry) => take_ordered(take_ordered(&entry.key)?.1)?.0,
-            None => 0,
-        };
-        tips.insert(DOCUMENT, Tip { commit, base: 0 });
+        let scopes = read_names(&view).await?;
+        let all = [(DOCUMENT, 0)].into_iter().chain(scopes.values().copied());
+        for (scope, base) in all {
+            let commit = last_commit(&view, scope).await?.unwrap_or(base);
+            tips.insert(scope, Tip { commit, base });
+        }
+        let removed = meta::read_removed(&view).await?;
         let running = transaction_rows::read_all(&view).await?;
         let running = running
             .into_iter()
@@ -154,8 +177,12 @@ impl<V: Volume, C: Clock> Documents<V, C> {
                 tips,
                 pending: false,
                 keys: Arc::new(keys),
+                scopes,
+                removed,
+                unsaved: Unsaved::default(),
             }),
             running: Mutex::new(running.collect()),
+            snapshots: async_lock::Mutex::new(()),
             changed: Event::new(),
         })))
     }
@@ -164,6 +191,16 @@ impl<V: Volume, C: Clock> Documents<V, C> {
     pub fn current_commit(&self) -> u64 {
         let shared = self.0.shared.lock();
         shared.tips.get(&DOCUMENT).map_or(0, |tip| tip.commit)
+    }
+
+    /// Closes the store under this document, and ends watches and [`drive`](Documents::drive).
+    ///
+    /// # Errors
+    /// Those of [`Store::close`].
+    pub async fn close(&self) -> Result<()> {
+        let closed = self.0.store.close().await;
+        self.0.changed.notify(usize::MAX);
+        closed
     }
 
     /// The engine's store under this document.
@@ -251,16 +288,19 @@ impl<V: Volume, C: Clock> Inner<V, C> {
                 format!("there is no commit {commit} yet: the last one is {current}"),
             ));
         }
-        let moment = match commit {
-            now if now == current => moment,
-            // A scope's past before it was made is the document's.
-            before if before <= moment.base => Moment::document(before),
-            _ => Moment {
-                at: commit,
-                ..moment
-            },
-        };
-        Ok((reader, moment))
+        if commit == current {
+            return Ok((reader, moment));
+        }
+        // A scope's past before it was made is the document's.
+        if scope != DOCUMENT && commit > moment.base {
+            let at = commit;
+            return Ok((reader, Moment { at, ..moment }));
+        }
+        // What is removed from now on is still in the view.
+        if scope == DOCUMENT || commit < moment.base {
+            self.shared.lock().removed.check(commit)?;
+        }
+        Ok((reader, Moment::document(commit)))
     }
 
     /// Hands over what the holder of the writer's lock has made, and says what is the last commit of `scope` then.
@@ -272,6 +312,7 @@ impl<V: Volume, C: Clock> Inner<V, C> {
         durability: Durability,
     ) -> Result<Receipt<V>> {
         let pending = Pending::begin(&self.shared);
+        let bytes = batch.bytes();
         let receipt = self.store.submit(batch, durability).await?;
         // From here to the end nothing is awaited.
         {
@@ -279,6 +320,8 @@ impl<V: Volume, C: Clock> Inner<V, C> {
             if let Some(tip) = shared.tips.get_mut(&scope) {
                 tip.commit = commit;
             }
+            shared.unsaved.commits += 1;
+            shared.unsaved.bytes += bytes;
         }
         drop(pending);
         self.changed.notify(usize::MAX);
@@ -289,6 +332,14 @@ impl<V: Volume, C: Clock> Inner<V, C> {
     pub(super) fn millis(&self) -> u64 {
         u64::try_from(self.clock.now().as_millis()).unwrap_or(u64::MAX)
     }
+}
+
+/// The last commit in a scope's log.
+async fn last_commit<V: Volume>(view: &View<V>, scope: u64) -> Result<Option<u64>> {
+    let range = KeyRange::prefix(ordered(scope));
+    let last = view.scan(LOG, range, Direction::Backward).next().await?;
+    let number = last.map(|entry| Ok(take_ordered(take_ordered(&entry.key)?.1)?.0));
+    number.transpose()
 }
 
 /// While it is there, views may be ahead of what is said of the last commit.

@@ -8,7 +8,7 @@ use super::{
     rows::{DOCUMENT, LOG, log_key, take_ordered},
 };
 use crate::{
-    Result,
+    Kind, Result,
     engine::{Direction, KeyRange, Scan},
     port::{Clock, Volume},
 };
@@ -114,9 +114,13 @@ impl<V: Volume, C: Clock> Inner<V, C> {
             Touch::Yes => true,
             // An index and a key may mean one element: the states tell.
             Touch::Unclear => {
-                self.matching(scope, pattern, commit.saturating_sub(1))
-                    .await?
-                    != self.matching(scope, pattern, commit).await?
+                let before = self.matching(scope, pattern, commit.saturating_sub(1));
+                match before.await {
+                    Ok(before) => before != self.matching(scope, pattern, commit).await?,
+                    // The state before is not kept: it may have.
+                    Err(error) if error.kind() == Kind::OutOfRange => true,
+                    Err(error) => return Err(error),
+                }
             }
         })
     }

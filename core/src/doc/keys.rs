@@ -43,6 +43,14 @@ impl Keys {
         found.map(|(_, field)| field.clone())
     }
 
+    /// The pattern with key fields written out.
+    pub(crate) fn resolve_pattern(&self, pattern: &Pattern) -> Result<Pattern> {
+        match pattern.path() {
+            Some(path) => self.resolve(&path).map(Pattern::from),
+            None => Ok(pattern.clone()),
+        }
+    }
+
     /// A patch of path operations with its paths from the root on; any other as it is, with where it is applied.
     pub(crate) fn resolve_patch(&self, base: &Path, patch: &Patch) -> Result<(Path, Patch)> {
         let base = self.resolve(base)?;

@@ -5,12 +5,16 @@
 //! | `v` | the format of these rows: 1 |
 //! | `n` | no node has this number or a larger one |
 //! | `k`, a pattern's text | the declared key field of the lists it stands for |
+//! | `r` | what retention has removed: see `retention.rs` |
+//! | `S` | the number that the next scope gets |
+//! | `s`, a scope's name | its number, and the commit of the document that it began with |
 //! | `T`, `t`, `j` | transactions: see `transaction_rows.rs` |
 
 use super::{
     Pattern,
     binary::{Reader, put_number},
     keys::Keys,
+    retention::Removed,
     rows::{FIRST_FREE, META, unreadable},
 };
 use crate::{
@@ -22,6 +26,7 @@ use alloc::{format, string::String, vec::Vec};
 
 const FORMAT: &[u8] = b"v";
 const NODES: &[u8] = b"n";
+pub(crate) const REMOVED: &[u8] = b"r";
 const KEY: u8 = b'k';
 
 pub(crate) fn number_row(number: u64) -> Vec<u8> {
@@ -45,6 +50,13 @@ pub(crate) async fn read_number<V: Volume>(view: &View<V>, key: &[u8]) -> Result
     }
 }
 
+pub(crate) fn two_numbers(row: &[u8]) -> Result<(u64, u64)> {
+    let mut reader = Reader::new(row);
+    let numbers = (reader.number()?, reader.number()?);
+    reader.end()?;
+    Ok(numbers)
+}
+
 /// `InvalidInput` for rows that a newer release wrote.
 pub(crate) async fn check_format<V: Volume>(view: &View<V>) -> Result<()> {
     match read_number(view, FORMAT).await? {
@@ -65,6 +77,14 @@ pub(crate) async fn free_node<V: Volume>(view: &View<V>) -> Result<u64> {
 pub(crate) fn reserve_nodes(batch: &mut Batch, below: u64) {
     batch.put(META, FORMAT, number_row(1));
     batch.put(META, NODES, number_row(below));
+}
+
+pub(crate) async fn read_removed<V: Volume>(view: &View<V>) -> Result<Removed> {
+    match view.get(META, REMOVED).await? {
+        Some(row) => Removed::decode(&row)
+            .map_err(|error| unreadable("what retention removed").with_source(error)),
+        None => Ok(Removed::default()),
+    }
 }
 
 pub(crate) async fn read_keys<V: Volume>(view: &View<V>) -> Result<Keys> {

@@ -2,6 +2,7 @@
 
 mod apply;
 mod binary;
+mod compact;
 mod diff;
 mod documents;
 mod entry;
@@ -22,7 +23,9 @@ mod pointer;
 mod read;
 mod reader;
 mod refusal;
+mod retention;
 mod rows;
+mod scope;
 mod slot;
 mod syntax;
 #[cfg(test)]
@@ -30,11 +33,13 @@ mod tests;
 mod transaction;
 mod transaction_rows;
 mod value;
+mod watch;
 mod work;
 mod work_ops;
 mod write;
 
 pub use apply::{apply, normalize};
+pub use compact::Snapshot;
 pub use diff::diff;
 pub use documents::{Documents, Options};
 pub use history::{Commit, History};
@@ -45,8 +50,11 @@ pub use patch::Patch;
 pub use path::{Path, Relation, Step, ToPath};
 pub use pattern::Pattern;
 pub use refusal::Refused;
+pub use retention::{Remove, Retention};
+pub use scope::Scope;
 pub use transaction::{Outcome, Transaction};
 pub use value::{Float, MAX_DEPTH, MAX_NAME, Value, ValueKind};
+pub use watch::{Event, Watch};
 
 use crate::{Error, Kind};
 

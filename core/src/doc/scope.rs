@@ -4,11 +4,11 @@ use super::{
     Documents, History, Match, Op, Patch, Pattern, ToPath, Value, Watch,
     documents::{Inner, Tip, no_scope, nothing_at},
     entry::Entry,
-    normal::{Tree, normalize},
     meta,
+    normal::Tree,
     partial::satisfied,
-    refuse,
     refusal::Refusal,
+    refuse,
     rows::{DOCUMENT, HEAD, LOG, META, PAST, ordered},
 };
 use crate::{
@@ -231,7 +231,10 @@ impl<V: Volume, C: Clock> Scope<V, C> {
         if from.is_some_and(|from| from < self.base) {
             return Err(Error::new(
                 Kind::OutOfRange,
-                format!("the scope began with commit {}: watch the document for what is before", self.base),
+                format!(
+                    "the scope began with commit {}: watch the document for what is before",
+                    self.base
+                ),
             ));
         }
         self.inner.clone().watch(self.number, pattern, from)
@@ -357,10 +360,10 @@ pub(super) async fn read_names<V: Volume>(view: &View<V>) -> Result<Names> {
     let mut scan = view.scan(META, prefix, Direction::Forward);
     while let Some(entry) = scan.next().await? {
         let name = entry.key.get(1..).unwrap_or_default().to_vec();
-        let name = String::from_utf8(name).map_err(|_| super::rows::unreadable("a scope's name"))?;
+        let name =
+            String::from_utf8(name).map_err(|_| super::rows::unreadable("a scope's name"))?;
         let row = scan.value().await?;
         names.insert(name, meta::two_numbers(&row)?);
     }
     Ok(names)
 }
-

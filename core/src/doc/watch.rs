@@ -1,12 +1,8 @@
 //! Watching a path: the state, then every later commit that touches it.
 
-use super::{
-    Commit, Documents, Path, Pattern, Value,
-    documents::Inner,
-    rows::DOCUMENT,
-};
+use super::{Commit, Documents, Path, Pattern, Value, documents::Inner, rows::DOCUMENT};
 use crate::{
-    Kind, Result,
+    Error, Kind, Result,
     engine::Direction,
     port::{Clock, Volume},
 };
@@ -94,6 +90,12 @@ impl<V: Volume, C: Clock> Watch<V, C> {
     pub async fn next(&mut self) -> Result<Event> {
         loop {
             let changed = self.inner.changed.listen();
+            if self.inner.store.is_closed() {
+                return Err(Error::new(
+                    Kind::Closed,
+                    "the store was closed: open it again",
+                ));
+            }
             match self.look().await {
                 Ok(Some(event)) => return Ok(event),
                 Ok(None) => {}

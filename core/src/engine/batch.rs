@@ -91,6 +91,19 @@ impl Batch {
         self.points.len() + self.ranges.len()
     }
 
+    /// Bytes of keys and values in it.
+    pub fn bytes(&self) -> u64 {
+        let points = self
+            .points
+            .iter()
+            .map(|(key, value)| key.len() + value.as_ref().map_or(0, Bytes::len));
+        let ranges = self
+            .ranges
+            .iter()
+            .map(|(start, end)| start.len() + end.len());
+        points.chain(ranges).map(|bytes| bytes as u64).sum()
+    }
+
     /// Checks sizes, computes checksums and encodes: all the work that needs no lock.
     pub(crate) fn prepare(self, log_size: u64) -> Result<Prepared> {
         let mut long = 0u64;

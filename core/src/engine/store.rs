@@ -120,6 +120,11 @@ impl<V: Volume> Store<V> {
         }
     }
 
+    /// Whether it was closed.
+    pub fn is_closed(&self) -> bool {
+        self.0.closed.load(Ordering::Acquire)
+    }
+
     /// What the store is made of.
     pub fn stats(&self) -> Stats {
         let inner = &*self.0;

@@ -53,6 +53,7 @@ impl Entropy for Dice {
 pub fn options() -> Options {
     Options {
         durability: Durability::Memory,
+        ..Options::default()
     }
 }
 
