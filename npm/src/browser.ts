@@ -1,7 +1,7 @@
 // Opening a store in a page: the engine lives in a worker, which is started here.
 
 import { Caller } from "./calls.js";
-import { LittoralError, fromWire } from "./errors.js";
+import { HINT, LittoralError, fromWire } from "./errors.js";
 import type { WasmSource } from "./host.js";
 import { type OpenOptions, type StorageMode, checkName } from "./options.js";
 import { Board, Store } from "./store.js";
@@ -105,9 +105,6 @@ async function whyNotStarted(url: string | undefined, message: string | undefine
     `the engine's worker does not start (${found}). ${HINT}`,
   );
 }
-
-export const HINT =
-  'With Vite, add `optimizeDeps: { exclude: ["littoral"] }` to its configuration; anywhere else, import "littoral/inline", which needs none.';
 
 function abortable<T>(work: Promise<T>, signal?: AbortSignal): Promise<T> {
   if (!signal) return work;

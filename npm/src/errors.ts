@@ -59,6 +59,9 @@ export function wrap(error: unknown): LittoralError {
   return error instanceof LittoralError ? error : fromWire(toWire(error));
 }
 
+export const HINT =
+  'With Vite, add `optimizeDeps: { exclude: ["littoral"] }` to its configuration; anywhere else, import "littoral/inline", which needs none';
+
 export const POISONED = "the engine met a mistake of its own and was stopped; what was acknowledged is safe: open the store again";
 
 import { codeOf as anyCode, messageOf } from "../../host-browser/js/error.js";

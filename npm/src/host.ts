@@ -3,7 +3,7 @@
 import init, { Engine, __wbg_reset_state, type InitInput } from "../build/engine.js";
 import type { VolumeHost } from "../../host-browser/js/volume.js";
 import { MemoryVolume } from "./memory.js";
-import { LittoralError, POISONED } from "./errors.js";
+import { HINT, LittoralError, POISONED, toWire } from "./errors.js";
 import type { EngineOptions, StorageMode } from "./options.js";
 
 /** Bytes, a compiled module, a response, or an address to fetch it from. */
@@ -31,17 +31,31 @@ let loaded: Promise<unknown> | undefined;
 
 /** Compiles the module, once. */
 export function load(source: WasmSource): Promise<unknown> {
-  loaded ??= init({ module_or_path: source }).catch((error) => {
+  loaded ??= start(source).catch((error) => {
     loaded = undefined;
-    throw new LittoralError("InvalidInput", `the WebAssembly module cannot be loaded from ${place(source)}: ${error?.message ?? error}`, {
-      cause: error,
-    });
+    throw error;
   });
   return loaded;
 }
 
-function place(source: WasmSource): string {
-  return typeof source === "string" || source instanceof URL ? String(source) : "what was given";
+async function start(source: WasmSource): Promise<void> {
+  const url = typeof source === "string" || source instanceof URL ? String(source) : undefined;
+  const failed = (why: unknown, hint = "") => {
+    const message = `the WebAssembly module cannot be loaded${url ? ` from ${url}` : ""}: ${why}${hint}`;
+    return new LittoralError("InvalidInput", message, { cause: why });
+  };
+  if (url) {
+    const response = await fetch(url).catch((error) => {
+      throw new LittoralError("Transient", `the WebAssembly module at ${url} cannot be reached: ${error?.message ?? error}`, { cause: error });
+    });
+    // What bundlers serve for a file that they did not take along.
+    if (!response.ok) throw failed(`the answer is ${response.status}`, `. ${HINT}`);
+    if (response.headers.get("content-type")?.includes("text/html")) throw failed("an HTML page came instead", `. ${HINT}`);
+    source = response;
+  }
+  await init({ module_or_path: source }).catch((error) => {
+    throw failed(error?.message ?? error);
+  });
 }
 
 /** After a panic the next instance begins anew. */
@@ -52,6 +66,7 @@ export function reset(): void {
 
 /** What a store's file begins with is written last: until then it is none. */
 const HEAD = 8192;
+const PAGE = 4096;
 const PIECE = 1 << 20;
 
 /** Makes a volume that is empty, or was being filled when something came in between, a copy of `from`. */
@@ -64,12 +79,22 @@ async function fill(volume: VolumeHost, from: Blob): Promise<void> {
   const bytes = async (start: number, end: number) => new Uint8Array(await from.slice(start, end).arrayBuffer());
   await volume.setLen(0);
   await volume.setLen(from.size);
-  for (let at = HEAD; at < from.size; at += PIECE) await volume.write(at, await bytes(at, at + PIECE));
+  // In pages: the engine writes over whole ones, and a volume that keeps each write as a row must not keep more in it.
+  const write = async (start: number, bytes: Uint8Array) => {
+    for (let at = 0; at < bytes.length; at += PAGE) await volume.write(start + at, bytes.subarray(at, at + PAGE));
+  };
+  for (let at = HEAD; at < from.size; at += PIECE) await write(at, await bytes(at, at + PIECE));
   await volume.sync();
-  const head = await bytes(0, HEAD);
-  // In pages, as the engine writes them.
-  for (let at = 0; at < head.length; at += 4096) await volume.write(at, head.subarray(at, at + 4096));
+  await write(0, await bytes(0, HEAD));
   await volume.sync();
+}
+
+/** Errors inside of an answer travel as what they say: a message would take their codes away. */
+function plain(value: any): any {
+  if (value instanceof Error) return toWire(value);
+  if (Array.isArray(value)) return value.map(plain);
+  if (value?.constructor !== Object) return value;
+  return Object.fromEntries(Object.entries(value).map(([key, field]) => [key, plain(field)]));
 }
 
 /** An open store in this thread. */
@@ -108,7 +133,7 @@ export class Host {
     if (this.broken) throw this.broken;
     if (this.#closed && method !== "close") throw new LittoralError("Closed", "the store was closed: open it again");
     try {
-      return await this.#call(method, args, cancelled);
+      return plain(await this.#call(method, args, cancelled));
     } catch (error) {
       if (error instanceof WebAssembly.RuntimeError) throw this.poison(error);
       throw error;
@@ -189,8 +214,11 @@ export class Host {
     const watch = this.#engine.watch();
     try {
       for (let status; (status = await watch.next()) !== undefined; ) {
-        if (status.phase !== "closed") this.#pending = await this.#engine.pending();
-        tell({ status, pending: this.#pending });
+        if (status.phase !== "closed") {
+          const { count, bytes, failed, missing, oldest } = await this.#engine.pending();
+          this.#pending = { count, bytes, failed, missing, oldest };
+        }
+        tell({ status: plain(status), pending: this.#pending });
       }
     } catch {
       // It was closed, or broke; whoever calls next is told.

@@ -105,8 +105,13 @@ export class Tab {
   #route(method: string, args: any[], cancelled: AbortSignal): unknown {
     if (method === "open") return this.#mode.promise;
     if (method === "close") return this.#close(args[0]);
-    if (this.#host) return this.#host.call(method, args, cancelled);
-    return this.#owner.call(method, args, { signal: cancelled });
+    const host = this.#host;
+    if (!host) return this.#owner.call(method, args, { signal: cancelled });
+    return host.call(method, args, cancelled).catch((error) => {
+      // The store went to another tab in the middle of it.
+      if (this.#host !== host && !this.#closing) return this.#owner.call(method, args, { signal: cancelled });
+      throw error;
+    });
   }
 
   #open(options: EngineOptions & { wasm: WasmSource }): void {
@@ -164,6 +169,8 @@ export class Tab {
       this.#ownerId = from;
       clearTimeout(this.#looking);
       this.#mode.resolve(welcome);
+      // This tab may be the next owner, and be offline by then.
+      load(this.#options!.wasm).catch(() => {});
       this.#owner.connect((message) => this.#channel?.postMessage({ ...message, to: from } satisfies ChannelMessage));
     }
     if (from !== this.#ownerId) return;
@@ -177,7 +184,16 @@ export class Tab {
     if (!this.#channels.has(id)) {
       const channel = new BroadcastChannel(`littoral:${this.#options!.name}:${id}`);
       const post = (message: ChannelMessage) => channel.postMessage({ ...message, from: this.#id });
-      const callee = new Callee(post, (method, args, cancelled) => host.call(method, args, cancelled), false, () => host.news());
+      const handler = async (method: string, args: any[], cancelled: AbortSignal) => {
+        try {
+          return await host.call(method, args, cancelled);
+        } catch (error) {
+          // The next owner is asked again; an answer of this one would be the last word.
+          if (!host.broken && (this.#host !== host || this.#closing)) return new Promise(() => {});
+          throw error;
+        }
+      };
+      const callee = new Callee(post, handler, false, () => host.news());
       channel.onmessage = ({ data }: MessageEvent<ChannelMessage>) => {
         if (data.to === this.#id) callee.receive(data);
       };
@@ -193,6 +209,8 @@ export class Tab {
   /** Opens the store here. */
   async #own(): Promise<void> {
     const { wasm, ...options } = this.#options!;
+    const waiting = this.#waiting;
+    let host: Host;
     try {
       // Beside each other: compiling takes as long as opening.
       const loading = load(wasm);
@@ -202,18 +220,17 @@ export class Tab {
         place.volume.close();
         throw error;
       });
-      this.#host = await Host.open(options, place);
+      host = await Host.open(options, place);
     } catch (error) {
       this.#mode.reject(error);
       this.#end(wrap(error));
       return;
     }
-    const host = this.#host;
-    if (this.#closing) {
+    if (this.#closing || this.#waiting !== waiting) {
       await host.close();
-      this.#leave();
       return;
     }
+    this.#host = host;
     this.#mode.resolve(host.mode);
     const callee = new Callee(
       ({ answers }) => answers && this.#owner.receive(answers),

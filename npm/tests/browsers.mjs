@@ -1,7 +1,7 @@
 // Real browsers behind one small interface: a page runs a function and returns what it comes to.
 
 import { spawn } from "node:child_process";
-import { existsSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -31,6 +31,7 @@ export async function launch(name, options = {}) {
         }),
       );
     case "firefox":
+      if (options.profile) tidy(options.profile);
       return new Puppeteer(
         await puppeteer.launch({
           browser: "firefox",
@@ -49,6 +50,15 @@ export async function launch(name, options = {}) {
 export function profile() {
   const folder = mkdtempSync(join(tmpdir(), "littoral-profile-"));
   return { folder, remove: () => rmSync(folder, { recursive: true, force: true, maxRetries: 5 }) };
+}
+
+/** A driver puts its settings beside those of the profile, and back at the end; one that was killed did not. */
+function tidy(folder) {
+  for (const name of ["user.js", "prefs.js"]) {
+    rmSync(join(folder, `${name}.puppeteer`), { force: true });
+    if (!existsSync(join(folder, name))) writeFileSync(join(folder, name), "");
+  }
+  for (const name of ["lock", ".parentlock"]) rmSync(join(folder, name), { force: true });
 }
 
 function find(...candidates) {

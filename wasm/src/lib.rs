@@ -21,8 +21,12 @@
 extern crate alloc;
 extern crate std;
 
+#[cfg(feature = "conformance")]
+mod conformance;
 mod convert;
 mod engine;
 mod queue;
 
+#[cfg(feature = "conformance")]
+pub use conformance::conformance;
 pub use engine::Engine;

@@ -43,6 +43,7 @@ pub fn build() -> Result<()> {
 pub fn test() -> Result<()> {
     setup::browsers()?;
     build()?;
+    conformance()?;
     // A remote to talk to, and another host for the same file.
     Cmd::cargo("build -p littoral").run()?;
     let mut tests: Vec<_> = fs::read_dir("npm/tests")?
@@ -75,10 +76,27 @@ fn packages() -> Result<()> {
 
 /// The engine as `npm/build/core.wasm` with `engine.js` beside it.
 fn engine() -> Result<()> {
+    let done = Path::new(FOLDER).join("core.wasm");
+    if module("", FOLDER)? || !done.exists() {
+        node("node_modules/binaryen/bin/wasm-opt build/engine_bg.wasm -o build/core.wasm -Oz --strip-debug --strip-producers")
+            .words(FEATURES)
+            .run()?;
+    }
+    Ok(())
+}
+
+/// The engine with the suites that stores are tested with, as it comes from the compiler.
+fn conformance() -> Result<()> {
+    module("--features conformance", "npm/build/conformance").map(drop)
+}
+
+/// Compiles the engine and writes it with its JavaScript into `folder`; whether it has changed.
+fn module(features: &str, folder: &str) -> Result<bool> {
     let toolchain = Toolchain::find_or_install()?;
     eprintln!("   {TARGET}: {toolchain}");
-    let words =
-        format!("build -p littoral-wasm --profile web --target {TARGET} --target-dir target/web");
+    let words = format!(
+        "build -p littoral-wasm {features} --profile web --target {TARGET} --target-dir target/web"
+    );
     // A panic traps: JavaScript sees it, and no words for it are in the module.
     let flags = match toolchain {
         Toolchain::Target => "-Ctarget-feature=+simd128",
@@ -98,20 +116,16 @@ fn engine() -> Result<()> {
     }
     cmd.run()?;
     let built = fs::read(BUILT)?;
-    let kept = Path::new(FOLDER).join("built.wasm");
-    if fs::read(&kept).is_ok_and(|kept| kept == built)
-        && Path::new(FOLDER).join("core.wasm").exists()
-    {
-        return Ok(());
+    let kept = Path::new(folder).join("built.wasm");
+    if fs::read(&kept).is_ok_and(|kept| kept == built) {
+        return Ok(false);
     }
-    fs::create_dir_all(FOLDER)?;
+    fs::create_dir_all(folder)?;
     Cmd::cargo("run --manifest-path wasm/bindgen/Cargo.toml --target-dir target/bindgen --")
-        .args([BUILT, FOLDER])
+        .args([BUILT, folder])
         .run()?;
-    node("node_modules/binaryen/bin/wasm-opt build/engine_bg.wasm -o build/core.wasm -Oz --strip-debug --strip-producers")
-        .words(FEATURES)
-        .run()?;
-    Ok(fs::write(kept, built)?)
+    fs::write(kept, built)?;
+    Ok(true)
 }
 
 /// `node` in `npm/`.

@@ -1,0 +1,174 @@
+// Runs in the page: each contender stores and reads the same bytes.
+
+import { IDBBlockstore } from "blockstore-idb";
+import Dexie from "dexie";
+import { createStore, get as keyvalGet, set as keyvalSet } from "idb-keyval";
+import { CID } from "multiformats/cid";
+import * as raw from "multiformats/codecs/raw";
+import { sha256 } from "multiformats/hashes/sha2";
+import PouchDB from "pouchdb-browser";
+import { open } from "/dist/index.js";
+
+/** Bytes that nobody has seen, so that nothing is stored twice. */
+function fresh(size) {
+  const bytes = new Uint8Array(size);
+  for (let at = 0; at < size; at += 65_536) crypto.getRandomValues(bytes.subarray(at, Math.min(size, at + 65_536)));
+  return bytes;
+}
+
+const request = (request) => new Promise((resolve, reject) => ((request.onsuccess = () => resolve(request.result)), (request.onerror = () => reject(request.error))));
+const complete = (transaction) => new Promise((resolve, reject) => ((transaction.oncomplete = resolve), (transaction.onabort = () => reject(transaction.error))));
+
+let serial = 0;
+
+/** Each: `put(bytes)` gives what `get` takes; `putMany`, `getMany` where there is a better way than all at once. */
+const contenders = {
+  "littoral, OPFS": () => littoral("opfs"),
+  "littoral, IndexedDB": () => littoral("indexeddb"),
+  "raw IndexedDB, strict": () => rawIdb("strict"),
+  "idb-keyval": async () => {
+    const store = createStore("bench-keyval", "keyval");
+    return {
+      put: async (bytes) => {
+        const key = serial++;
+        await keyvalSet(key, bytes, store);
+        return key;
+      },
+      get: (key) => keyvalGet(key, store),
+    };
+  },
+  Dexie: async () => {
+    const db = new Dexie("bench-dexie");
+    db.version(1).stores({ blobs: "" });
+    await db.open();
+    return {
+      put: async (bytes) => {
+        const key = serial++;
+        await db.table("blobs").put(bytes, key);
+        return key;
+      },
+      get: (key) => db.table("blobs").get(key),
+    };
+  },
+  "blockstore-idb": async () => {
+    const store = new IDBBlockstore("bench-blockstore");
+    await store.open();
+    return {
+      put: async (bytes) => {
+        const cid = CID.createV1(raw.code, await sha256.digest(bytes));
+        await store.put(cid, bytes);
+        return cid;
+      },
+      get: async (cid) => {
+        const got = await store.get(cid);
+        if (got instanceof Uint8Array) return got;
+        for await (const piece of got) return piece;
+      },
+    };
+  },
+  "PouchDB attachments": async () => {
+    const db = new PouchDB("bench-pouch");
+    return {
+      put: async (bytes) => {
+        const _id = String(serial++);
+        await db.put({ _id, _attachments: { a: { content_type: "application/octet-stream", data: new Blob([bytes]) } } });
+        return _id;
+      },
+      get: async (id) => new Uint8Array(await (await db.getAttachment(id, "a")).arrayBuffer()),
+    };
+  },
+};
+
+async function littoral(backend) {
+  const store = await open(`bench-${backend}-${serial++}`, { backend });
+  return { put: (bytes) => store.blobs.put(bytes), get: (pointer) => store.blobs.get(pointer), close: () => store.close() };
+}
+
+async function rawIdb(durability) {
+  const opening = indexedDB.open("bench-raw", 1);
+  opening.onupgradeneeded = () => opening.result.createObjectStore("blobs");
+  const db = await request(opening);
+  return {
+    put: async (bytes) => {
+      const key = serial++;
+      const transaction = db.transaction("blobs", "readwrite", { durability });
+      transaction.objectStore("blobs").put(bytes, key);
+      await complete(transaction);
+      return key;
+    },
+    putMany: async (all) => {
+      const transaction = db.transaction("blobs", "readwrite", { durability });
+      const keys = all.map((bytes) => {
+        const key = serial++;
+        transaction.objectStore("blobs").put(bytes, key);
+        return key;
+      });
+      await complete(transaction);
+      return keys;
+    },
+    get: (key) => request(db.transaction("blobs").objectStore("blobs").get(key)),
+    getMany: (keys) => {
+      const blobs = db.transaction("blobs").objectStore("blobs");
+      return Promise.all(keys.map((key) => request(blobs.get(key))));
+    },
+  };
+}
+
+/** Runs `work` a few times; operations a second of the median. */
+async function rate(count, times, make, work) {
+  const rates = [];
+  for (let i = 0; i < times; i++) {
+    const input = make();
+    const start = performance.now();
+    await work(input);
+    rates.push((count / (performance.now() - start)) * 1000);
+  }
+  return rates.sort((a, b) => a - b)[times >> 1];
+}
+
+const many = (count, size) => () => Array.from({ length: count }, () => fresh(size));
+
+globalThis.names = Object.keys(contenders);
+
+/** Operations a second of one contender. */
+globalThis.measure = async (name) => {
+  const it = await contenders[name]();
+  await it.put(fresh(4096));
+  const putMany = (all) => (it.putMany ? it.putMany(all) : Promise.all(all.map(it.put)));
+  const getMany = (keys) => (it.getMany ? it.getMany(keys) : Promise.all(keys.map(it.get)));
+  const found = {};
+  found["put 4 KiB, one by one"] = await rate(100, 3, many(100, 4096), async (all) => {
+    for (const bytes of all) await it.put(bytes);
+  });
+  found["put 4 KiB, 100 at once"] = await rate(100, 5, many(100, 4096), putMany);
+  found["put 64 KiB, 200 at once"] = await rate(200, 3, many(200, 65_536), putMany);
+  const keys = await putMany(many(1000, 4096)());
+  const pick = () => Array.from({ length: 100 }, () => keys[Math.floor(Math.random() * keys.length)]);
+  const one = async (some) => {
+    for (const key of some) if ((await it.get(key)).length !== 4096) throw new Error("other bytes");
+  };
+  await one(pick());
+  found["get 4 KiB, one by one"] = await rate(500, 5, () => [...pick(), ...pick(), ...pick(), ...pick(), ...pick()], one);
+  found["get 4 KiB, 100 at once"] = await rate(100, 9, pick, getMany);
+  await it.close?.();
+  return found;
+};
+
+/** Milliseconds to open a store of `count` blobs, without a page's first start of the engine. */
+globalThis.opening = async (backend, count) => {
+  const name = `bench-open-${backend}`;
+  let store = await open(name, { backend });
+  for (let at = 0; at < count; at += 1000) {
+    await Promise.all(many(Math.min(1000, count - at), 100)().map((bytes) => store.blobs.put(bytes)));
+  }
+  await store.close();
+  const times = [];
+  for (let i = 0; i < 3; i++) {
+    const start = performance.now();
+    store = await open(name, { backend });
+    times.push(performance.now() - start);
+    await store.close();
+  }
+  return times.sort((a, b) => a - b)[1];
+};
+globalThis.ready = true;

@@ -1,0 +1,257 @@
+// What goes wrong in browsers, done to real ones.
+
+import assert from "node:assert/strict";
+import { after, before, describe, test } from "node:test";
+import { BROWSERS, launch, profile } from "./browsers.mjs";
+import { here, serve } from "./serve.mjs";
+
+const folders = { "/dist/": here("dist"), "/": here("tests") };
+const BACKENDS = { chromium: ["opfs", "indexeddb"], firefox: ["opfs", "indexeddb"], webkit: ["indexeddb"] };
+const sleep = (time) => new Promise((resolve) => setTimeout(resolve, time));
+
+for (const name of BROWSERS) {
+  describe(name, () => {
+    let server, browser;
+    before(async () => {
+      server = await serve(folders);
+      browser = await launch(name);
+    });
+    after(async () => {
+      await browser?.close();
+      server?.close();
+    });
+    const open = () => browser.page(`${server.url}/page.html`);
+
+    test("a database that is closed under the store is opened again, and nothing is lost", async () => {
+      const page = await open();
+      const has = await page.run(async () => {
+        const store = await littoral.open("closed", { backend: "indexeddb" });
+        const pointers = [];
+        for (let i = 0; i < 30; i++) {
+          if (i % 10 === 5) {
+            // Somebody wants a newer version, and thinks better of it.
+            await new Promise((resolve) => {
+              const request = indexedDB.open("littoral/closed", 2);
+              request.onupgradeneeded = () => request.transaction.abort();
+              request.onerror = request.onsuccess = resolve;
+            });
+          }
+          pointers.push(await store.blobs.put(`wave ${i}`));
+        }
+        const has = await store.blobs.has(pointers);
+        await store.close();
+        return has;
+      });
+      assert.deepEqual(has, Array(30).fill(true));
+      await page.close();
+    });
+
+    test("a database that is deleted under the store is an error, and the next opening tells that it is gone", async () => {
+      const page = await open();
+      const found = await page.run(async () => {
+        const store = await littoral.open("deleted", { backend: "indexeddb" });
+        await store.blobs.put("here");
+        await new Promise((resolve) => (indexedDB.deleteDatabase("littoral/deleted").onsuccess = resolve));
+        const error = await store.blobs.put("and gone").catch((error) => error.code);
+        await store.close().catch(() => {});
+        const again = await littoral.open("deleted", { backend: "indexeddb" });
+        const { lost, made } = again.storageMode;
+        await again.close();
+        return { error, lost, made };
+      });
+      assert.deepEqual(found, { error: "Poisoned", lost: true, made: true });
+      await page.close();
+    });
+
+    if (BACKENDS[name].includes("opfs")) {
+      test("a damaged file gives no wrong bytes", async () => {
+        const page = await open();
+        const found = await page.run(async () => {
+          const store = await littoral.open("damaged");
+          const pointers = [];
+          for (let i = 0; i < 40; i++) pointers.push(await store.blobs.put(new Uint8Array(50_000).fill(i)));
+          const { size } = await store.stats();
+          await store.close();
+          const root = await navigator.storage.getDirectory();
+          const folder = await root.getDirectoryHandle("littoral");
+          const writable = await (await folder.getFileHandle("damaged.littoral")).createWritable({ keepExistingData: true });
+          // Behind the superblock and the logs: values and tables.
+          for (let at = 8192 + 2 * (4 << 20); at < size; at += 70_001) {
+            await writable.write({ type: "write", position: at, data: new Uint8Array([0xa5]) });
+          }
+          await writable.close();
+          try {
+            const again = await littoral.open("damaged");
+            let right = 0;
+            const codes = new Set();
+            for (const [i, pointer] of pointers.entries()) {
+              const got = await again.blobs.get(pointer).catch((error) => error.code);
+              if (typeof got === "string") codes.add(got);
+              else if (got.every((byte) => byte === i)) right++;
+              else codes.add("wrong bytes");
+            }
+            const { damage } = await again.verify().catch((error) => ({ damage: [error.code] }));
+            await again.close().catch(() => {});
+            return { right: right < pointers.length, codes: [...codes], told: damage.length > 0 };
+          } catch (error) {
+            return { right: true, codes: [error.code], told: true };
+          }
+        });
+        assert.deepEqual(found, { right: true, codes: ["Corrupt"], told: true });
+        await page.close();
+      });
+    }
+
+    test("an abort ends the waiting, and a store in memory is only made when asked for", async () => {
+      const page = await open();
+      const found = await page.run(async () => {
+        const store = await littoral.open("memory", { backend: "memory", remote: { url: "http://localhost:1" } });
+        await store.blobs.put("waits");
+        const reason = await store.sync({ signal: AbortSignal.timeout(50) }).catch((error) => error.name);
+        const { count } = store.pending();
+        const mode = store.storageMode;
+        await store.close();
+        const again = await littoral.open("memory", { backend: "memory" });
+        let left = 0;
+        for await (const _ of again.blobs.list()) left++;
+        await again.close();
+        return { reason, count, backend: mode.backend, left };
+      });
+      assert.deepEqual(found, { reason: "TimeoutError", count: 1, backend: "memory", left: 0 });
+      await page.close();
+    });
+
+    test("a tab that is frozen gives the store to another one, and takes part again when it wakes", async () => {
+      const first = await open();
+      const second = await open();
+      const put = async (text) => {
+        globalThis.store ??= await littoral.open("frozen");
+        return store.blobs.put(text);
+      };
+      const a = await first.run(put, "before");
+      await second.run(put, "from the second");
+      // A driver's own way of freezing stops the worker before it can hear of it. Browsers do not freeze a page that holds
+      // a lock; what they tell one that is put aside is this.
+      await first.run(() => void document.dispatchEvent(new Event("freeze")));
+      const b = await second.run(put, "while the first sleeps");
+      await first.run(() => void document.dispatchEvent(new Event("resume")));
+      const texts = await first.run(async (pointers) => Promise.all(pointers.map((pointer) => store.blobs.text(pointer))), [a, b]);
+      assert.deepEqual(texts, ["before", "while the first sleeps"]);
+      await first.run(async () => store.close());
+      await second.run(async () => store.close());
+      await first.close();
+      await second.close();
+    });
+
+    if (name === "webkit") return;
+
+    for (const backend of BACKENDS[name]) {
+      test(`a browser that is killed while it writes to ${backend} has lost nothing that was acknowledged`, async () => {
+        const { folder, remove } = profile();
+        // A browser keeps data by origin: the port has to be the same.
+        for (let round = 0; round < (name === "firefox" ? 1 : 2); round++) {
+          const victim = await launch(name, { profile: folder });
+          const page = await victim.page(`${server.url}/page.html`);
+          await page.run(async (backend) => {
+            const store = await littoral.open("killed", { backend });
+            void (async () => {
+              for (let i = 0; ; i++) {
+                const bytes = crypto.getRandomValues(new Uint8Array(1000 + ((i * 7919) % 30_000)));
+                console.log(`ack ${await store.blobs.put(bytes)}`);
+              }
+            })();
+          }, backend);
+          await sleep(600);
+          await victim.kill();
+          const acknowledged = page.log.filter((line) => line.startsWith("ack ")).map((line) => line.slice(4));
+          assert.ok(acknowledged.length > 5, String(page.log.slice(0, 3)));
+          const next = await launch(name, { profile: folder });
+          const after = await next.page(`${server.url}/page.html`);
+          const found = await after.run(
+            async (backend, pointers) => {
+              const store = await littoral.open("killed", { backend });
+              const has = await store.blobs.has(pointers);
+              const { damage } = await store.verify();
+              await store.close();
+              return { missing: has.filter((there) => !there).length, damage, made: store.storageMode.made };
+            },
+            backend,
+            acknowledged,
+          );
+          assert.deepEqual(found, { missing: 0, damage: [], made: false });
+          await next.close();
+        }
+        remove();
+      });
+    }
+
+    test("tabs come and go during writes, and every acknowledged put is there", async () => {
+      const witness = await open();
+      const write = async (mark) => {
+        globalThis.store ??= await littoral.open("busy");
+        for (let i = 0; i < 400; i++) console.log(`ack ${await store.blobs.put(`${mark} ${i}`)}`);
+      };
+      const logs = [];
+      for (let round = 0; round < 4; round++) {
+        const pages = [await open(), await open()];
+        for (const [i, page] of pages.entries()) page.run(write, `${round}-${i}`).catch(() => {});
+        await sleep(250);
+        // One is navigated away, the other one closed.
+        await pages[round % 2].page.goto("about:blank");
+        await sleep(100);
+        await pages[1 - (round % 2)].close();
+        await pages[round % 2].close();
+        for (const page of pages) logs.push(...page.log);
+      }
+      const acknowledged = logs.filter((line) => line.startsWith("ack ")).map((line) => line.slice(4));
+      assert.ok(acknowledged.length > 50, `${acknowledged.length} puts, ${logs.filter((line) => !line.startsWith("ack")).slice(0, 5)}`);
+      const has = await witness.run(async (pointers) => {
+        const store = await littoral.open("busy");
+        const has = await store.blobs.has(pointers);
+        await store.close();
+        return has;
+      }, acknowledged);
+      assert.ok(has.every(Boolean));
+      await witness.close();
+    });
+
+    if (name !== "chromium") return;
+
+    // Chromium lets IndexedDB write beyond a quota that is set from outside.
+    for (const backend of ["opfs"]) {
+      test(`a full quota in ${backend} is an error of its own, and what was there stays`, async () => {
+        const page = await open();
+        const session = await page.page.createCDPSession();
+        await page.run(async (backend) => {
+          globalThis.store = await littoral.open(`full-${backend}`, { backend });
+          globalThis.first = await store.blobs.put("there before");
+        }, backend);
+        const { usage } = await page.run(() => navigator.storage.estimate());
+        await session.send("Storage.overrideQuotaForOrigin", { origin: server.url, quotaSize: usage + (6 << 20) });
+        const found = await page.run(async () => {
+          let code;
+          for (let i = 0; i < 40 && !code; i++) {
+            const bytes = new Uint8Array(1 << 20);
+            for (let at = 0; at < bytes.length; at += 65_536) crypto.getRandomValues(bytes.subarray(at, at + 65_536));
+            await store.blobs.put(bytes, { transfer: true }).catch((error) => (code = [error.code, error.cause?.code ?? ""]));
+          }
+          return { code, text: await store.blobs.text(first) };
+        });
+        await session.send("Storage.overrideQuotaForOrigin", { origin: server.url });
+        assert.ok(found.code?.includes("Quota"), String(found.code));
+        assert.equal(found.text, "there before");
+        const again = await page.run(async (backend) => {
+          await store.close().catch(() => {});
+          const again = await littoral.open(`full-${backend}`, { backend });
+          const text = await again.blobs.text(first);
+          await again.blobs.put("there is room again");
+          const { damage } = await again.verify();
+          await again.close();
+          return { text, damage };
+        }, backend);
+        assert.deepEqual(again, { text: "there before", damage: [] });
+        await page.close();
+      });
+    }
+  });
+}
