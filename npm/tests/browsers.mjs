@@ -1,7 +1,7 @@
 // Real browsers behind one small interface: a page runs a function and returns what it comes to.
 
 import { spawn } from "node:child_process";
-import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, existsSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -31,7 +31,6 @@ export async function launch(name, options = {}) {
         }),
       );
     case "firefox":
-      if (options.profile) tidy(options.profile);
       return new Puppeteer(
         await puppeteer.launch({
           browser: "firefox",
@@ -46,19 +45,12 @@ export async function launch(name, options = {}) {
   }
 }
 
-/** A new folder for a profile, and what takes it away. */
-export function profile() {
+/** A new folder for a profile, as a browser that was killed left another one, and what takes it away. */
+export function profile(like) {
   const folder = mkdtempSync(join(tmpdir(), "littoral-profile-"));
+  // A copy: the driver of the browser that was killed may still tidy up in its own.
+  if (like) cpSync(like, folder, { recursive: true, verbatimSymlinks: true, filter: (path) => !/(lock|Singleton\w+|\.puppeteer)$/.test(path) });
   return { folder, remove: () => rmSync(folder, { recursive: true, force: true, maxRetries: 5 }) };
-}
-
-/** A driver puts its settings beside those of the profile, and back at the end; one that was killed did not. */
-function tidy(folder) {
-  for (const name of ["user.js", "prefs.js"]) {
-    rmSync(join(folder, `${name}.puppeteer`), { force: true });
-    if (!existsSync(join(folder, name))) writeFileSync(join(folder, name), "");
-  }
-  for (const name of ["lock", ".parentlock"]) rmSync(join(folder, name), { force: true });
 }
 
 function find(...candidates) {

@@ -147,8 +147,7 @@ for (const name of BROWSERS) {
 
     for (const backend of BACKENDS[name]) {
       test(`a browser that is killed while it writes to ${backend} has lost nothing that was acknowledged`, async () => {
-        const { folder, remove } = profile();
-        // A browser keeps data by origin: the port has to be the same.
+        let { folder, remove } = profile();
         for (let round = 0; round < (name === "firefox" ? 1 : 2); round++) {
           const victim = await launch(name, { profile: folder });
           const page = await victim.page(`${server.url}/page.html`);
@@ -165,6 +164,9 @@ for (const name of BROWSERS) {
           await victim.kill();
           const acknowledged = page.log.filter((line) => line.startsWith("ack ")).map((line) => line.slice(4));
           assert.ok(acknowledged.length > 5, String(page.log.slice(0, 3)));
+          const left = profile(folder);
+          remove();
+          ({ folder, remove } = left);
           const next = await launch(name, { profile: folder });
           const after = await next.page(`${server.url}/page.html`);
           const found = await after.run(

@@ -1,8 +1,8 @@
 //! Values of JavaScript.
 
-use alloc::string::String;
+use alloc::{boxed::Box, string::String};
 use bytes::Bytes;
-use core::time::Duration;
+use core::{pin::Pin, time::Duration};
 use js_sys::{Array, Object, Promise, Reflect, Uint8Array};
 use littoral_browser::{
     core::{Error, Kind, Result, blob::Pointer, port::Body},
@@ -15,12 +15,12 @@ use wasm_bindgen_futures::{JsFuture, future_to_promise};
 pub(crate) fn promise<T: Into<JsValue>>(
     work: impl Future<Output = Result<T>> + 'static,
 ) -> Promise {
-    future_to_promise(async move {
-        match work.await {
-            Ok(value) => Ok(value.into()),
-            Err(error) => Err(to_js(&error)),
-        }
-    })
+    start(Box::pin(async move { work.await.map(Into::into) }))
+}
+
+/// One copy of what drives a future, whatever is in it.
+fn start(work: Pin<Box<dyn Future<Output = Result<JsValue>>>>) -> Promise {
+    future_to_promise(async move { work.await.map_err(|error| to_js(&error)) })
 }
 
 /// An object with these fields.

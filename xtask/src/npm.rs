@@ -60,6 +60,16 @@ pub fn test() -> Result<()> {
         .run()
 }
 
+/// Measures the package beside its peers, which nobody else installs.
+pub fn bench() -> Result<()> {
+    setup::browsers()?;
+    build()?;
+    Cmd::new("npm")
+        .words("install --prefix npm/bench --no-audit --no-fund --ignore-scripts --loglevel=error")
+        .run()?;
+    node("bench/run.mjs").run()
+}
+
 /// The packages that building and testing need, as the lock file has them.
 fn packages() -> Result<()> {
     setup::node()?;

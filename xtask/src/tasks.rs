@@ -1,6 +1,6 @@
 //! The short commands.
 
-use crate::{house, setup, shell::Cmd};
+use crate::{house, npm, setup, shell::Cmd};
 use anyhow::{Context, Result};
 use std::{
     fs,
@@ -119,13 +119,16 @@ impl Kill {
 
 #[derive(clap::Args)]
 pub struct Bench {
-    /// What the bench takes: `cargo xtask bench native`, `cargo xtask bench -- --help`
+    /// `native`, `browser`, or what the bench takes: `cargo xtask bench -- --help`
     #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
     rest: Vec<String>,
 }
 
 impl Bench {
     pub fn run(&self) -> Result<()> {
+        if self.rest.first().is_some_and(|first| first == "browser") {
+            return npm::bench();
+        }
         Cmd::cargo("run --release")
             .words(BENCH)
             .arg("--")
