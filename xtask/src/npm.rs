@@ -110,7 +110,9 @@ fn module(features: &str, folder: &str) -> Result<bool> {
     // A panic traps: JavaScript sees it, and no words for it are in the module.
     let flags = match toolchain {
         Toolchain::Target => "-Ctarget-feature=+simd128",
-        _ => "-Ctarget-feature=+simd128 -Zunstable-options -Cpanic=immediate-abort -Zfmt-debug=none -Zlocation-detail=none",
+        _ => {
+            "-Ctarget-feature=+simd128 -Zunstable-options -Cpanic=immediate-abort -Zfmt-debug=none -Zlocation-detail=none"
+        }
     };
     let mut cmd = toolchain
         .cargo(
