@@ -8,10 +8,12 @@
 //! | [`workload`] | what the simulated users do |
 //! | [`run`] | one seed, from the empty disk to the verdict |
 //! | [`crash_points`] | every place where a small scenario can crash |
+//! | [`documents`] | documents beside the list of their states |
 //! | [`flips`] | every bit of a small store, turned over |
 //! | [`golden`] | the store files that are kept for later versions to open |
 
 pub mod crash_points;
+pub mod documents;
 pub mod flips;
 pub mod golden;
 pub mod model;

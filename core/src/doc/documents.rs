@@ -95,6 +95,9 @@ pub struct Options {
     pub snapshot_commits: u64,
     /// Bytes of commits after which [`drive`](Documents::drive) makes a snapshot. 64 MiB by default.
     pub snapshot_bytes: u64,
+    /// A deliberately broken document, for tests that must catch it.
+    #[cfg(feature = "sabotage")]
+    pub sabotage: Option<crate::engine::Sabotage>,
 }
 
 impl Default for Options {
@@ -104,6 +107,8 @@ impl Default for Options {
             retention: Retention::default(),
             snapshot_commits: 100_000,
             snapshot_bytes: 64 << 20,
+            #[cfg(feature = "sabotage")]
+            sabotage: None,
         }
     }
 }

@@ -15,6 +15,7 @@ mod matching;
 mod meta;
 mod normal;
 mod op;
+mod op_json;
 mod partial;
 mod patch;
 mod path;

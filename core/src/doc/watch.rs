@@ -89,27 +89,34 @@ impl<V: Volume, C: Clock> Watch<V, C> {
     /// `Corrupt` for damage; `Closed`; `NotFound` once its scope is gone.
     pub async fn next(&mut self) -> Result<Event> {
         loop {
-            let changed = self.inner.changed.listen();
-            if self.inner.store.is_closed() {
-                return Err(Error::new(
-                    Kind::Closed,
-                    "the store was closed: open it again",
-                ));
-            }
-            match self.look().await {
-                Ok(Some(event)) => return Ok(event),
-                Ok(None) => {}
-                // Retention went past what was seen: from here on the state of the last commit goes on.
-                Err(error) if error.kind() == Kind::OutOfRange && self.seen.is_some() => {
-                    let current = self.inner.tip(self.scope)?.commit;
-                    let seen = self.seen.take().unwrap_or(current);
-                    self.missed = current.saturating_sub(seen);
-                    self.from = None;
-                    continue;
-                }
-                Err(error) => return Err(error),
+            let inner = self.inner.clone();
+            let changed = inner.changed.listen();
+            if let Some(event) = self.next_now().await? {
+                return Ok(event);
             }
             changed.await;
+        }
+    }
+
+    /// What comes next, if it is there already.
+    ///
+    /// # Errors
+    /// Those of [`next`](Watch::next).
+    pub async fn next_now(&mut self) -> Result<Option<Event>> {
+        if self.inner.store.is_closed() {
+            let message = "the store was closed: open it again";
+            return Err(Error::new(Kind::Closed, message));
+        }
+        match self.look().await {
+            // Retention went past what was seen: from here on the state of the last commit goes on.
+            Err(error) if error.kind() == Kind::OutOfRange && self.seen.is_some() => {
+                let current = self.inner.tip(self.scope)?.commit;
+                let seen = self.seen.take().unwrap_or(current);
+                self.missed = current.saturating_sub(seen);
+                self.from = None;
+                self.look().await
+            }
+            looked => looked,
         }
     }
 

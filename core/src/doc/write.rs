@@ -127,6 +127,12 @@ impl<V: Volume, C: Clock> Inner<V, C> {
         }
         let commit = self.tip(scope)?.commit + 1;
         work.write(&mut batch, commit);
+        #[cfg(feature = "sabotage")]
+        if self.options.sabotage == Some(crate::engine::Sabotage::CommitInTwo) {
+            let tree = core::mem::take(&mut batch);
+            let first = self.store.submit(tree, Durability::Local).await?;
+            first.wait(Durability::Local).await?;
+        }
         let entry = Entry {
             millis: self.millis(),
             condition,

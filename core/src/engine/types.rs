@@ -162,6 +162,7 @@ pub enum Sabotage {
     StaleLogAccepted,
     QueueEntryRemovedBeforeAck,
     FillRacesDelete,
+    CommitInTwo,
 }
 
 /// What a store is made of at this moment.
