@@ -111,6 +111,9 @@ pub enum Command {
     /// Names that point at blobs
     #[command(subcommand)]
     Root(Root),
+    /// One tree of values, changed by patches, with all its history
+    #[command(subcommand)]
+    Doc(Doc),
     /// Serve the store as a remote, over HTTP
     Serve(Serve),
     /// Show it all: a whole tree imported offline, uploaded, lost, restored and compared
@@ -254,6 +257,91 @@ pub struct RootSet {
     pub from: Option<Expected>,
     #[command(flatten)]
     pub wait: Wait,
+}
+
+/// Paths are as `boats.ebb.crew[0]`; the root is `''`.
+#[derive(Debug, Subcommand)]
+pub enum Doc {
+    /// Print what is at a path
+    Get {
+        /// The path; the root is `''`
+        #[arg(default_value = "")]
+        path: String,
+    },
+    /// Put a value at a path
+    Set {
+        /// The path
+        path: String,
+        /// JSON; `-` is standard input
+        #[arg(value_name = "JSON", allow_hyphen_values = true)]
+        value: String,
+    },
+    /// Change what is at a path: an RFC 7396 merge, or an RFC 6902 patch
+    Patch(DocPatch),
+    /// Print what was at a path after a commit
+    At {
+        /// The commit's number
+        commit: u64,
+        /// The path; the root is `''`
+        #[arg(default_value = "")]
+        path: String,
+    },
+    /// List the commits that touched a path, newest first
+    Log {
+        /// The path; the root is `''`
+        #[arg(default_value = "")]
+        path: String,
+        /// From this commit on
+        #[arg(long, value_name = "COMMIT")]
+        from: Option<u64>,
+        /// Up to this commit
+        #[arg(long, value_name = "COMMIT")]
+        to: Option<u64>,
+    },
+    /// Print operations that make the state after one commit that after another
+    Diff {
+        /// The one
+        from: u64,
+        /// The other
+        to: u64,
+        /// The path; the root is `''`
+        #[arg(default_value = "")]
+        path: String,
+    },
+    /// Print the state, then each later commit that touched a path
+    Watch(DocWatch),
+    /// Declare by which field elements of lists are known, so that `users(jane)` means one
+    Key {
+        /// The lists, such as `users` or `teams(*).members`
+        lists: String,
+        /// The field
+        field: String,
+    },
+}
+
+#[derive(Debug, Args)]
+pub struct DocPatch {
+    /// The path; the root is `''`
+    pub path: String,
+    /// JSON; `-` is standard input
+    #[arg(value_name = "JSON", allow_hyphen_values = true)]
+    pub patch: String,
+    /// The patch is a list of operations as in RFC 6902
+    #[arg(long)]
+    pub json_patch: bool,
+    /// Only if this matches what is there
+    #[arg(long = "match", value_name = "JSON", allow_hyphen_values = true)]
+    pub matching: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub struct DocWatch {
+    /// A path, or many: `boats.*.berth`
+    #[arg(default_value = "")]
+    pub pattern: String,
+    /// From the state after this commit on [default: the last one]
+    #[arg(long, value_name = "COMMIT")]
+    pub from: Option<u64>,
 }
 
 #[derive(Debug, Args)]

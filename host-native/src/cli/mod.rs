@@ -8,12 +8,13 @@
 //! | `interrupt` | Ctrl-C |
 //! | `home`, `remote` | the store and its remote, opened |
 //! | `input`, `files` | files and standard input as bodies; names that are on disk |
-//! | `blob`, `tree`, `root`, `queue`, `maintain` | the commands |
+//! | `blob`, `tree`, `root`, `doc`, `queue`, `maintain` | the commands |
 //! | `serve`, `demo`, `generate` | a remote; the whole story; completions and manual |
 
 mod args;
 mod blob;
 mod demo;
+mod doc;
 mod exit;
 mod files;
 mod generate;
@@ -119,6 +120,7 @@ async fn command(cli: &Cli, output: Output, interrupt: &Interrupt) -> Result<Exi
         Command::Import(args) => tree::import(args, global, output).await,
         Command::Export(args) => tree::export(args, global, output).await,
         Command::Root(args) => root::run(args, global, output).await,
+        Command::Doc(args) => doc::run(args, global, output).await,
         Command::Demo(args) => demo::run(args, global, output).await,
         Command::Completions(args) => generate::completions(args, output),
         Command::Man(args) => generate::man(args, output),

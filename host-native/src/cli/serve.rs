@@ -9,10 +9,11 @@ use super::{
 };
 use futures::future::{Either, select};
 use littoral::{
-    SystemClock,
+    Driver, SystemClock,
     core::{
         Kind,
         blob::{EngineBlobs, EngineRoots},
+        doc::{self, Documents},
         port::{Clock, Volume},
     },
     server::{Origins, ServerOptions, listen, serve},
@@ -27,10 +28,14 @@ pub async fn run(
     output: Output,
     interrupt: &Interrupt,
 ) -> Result<Exit, Failure> {
-    let options = options(args, global)?;
+    let mut options = options(args, global)?;
     let listener = listen(&args.listen.to_string())?;
     let store = open_store(&global.store).await?;
     let driver = spawn_driver(store.clone())?;
+    let document = Documents::open(store.clone(), SystemClock, doc::Options::default()).await?;
+    options = options.documents(document.clone());
+    let kept = document.clone();
+    let keeper = Driver::spawn(move || async move { kept.drive().await })?;
     let blobs = EngineBlobs::new(store.clone());
     let server = serve(
         listener,
@@ -51,7 +56,8 @@ pub async fn run(
     output.note("ending: no new requests, those under way may finish");
     server.shutdown().await?;
     drop(blobs);
-    store.close().await?;
+    document.close().await?;
+    keeper.stop()?;
     driver.stop()?;
     Ok(Exit::DONE)
 }

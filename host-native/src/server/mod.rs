@@ -18,13 +18,14 @@
 //! | `listen.rs` | connections, and the end of them |
 //! | `workers.rs` | the threads on which the store's futures run |
 //! | `routes.rs` | which request goes where, and what holds for all of them |
-//! | `blobs.rs`, `chunks.rs`, `roots.rs` | the requests |
+//! | `blobs.rs`, `chunks.rs`, `roots.rs`, `documents.rs` | the requests |
 //! | `upload.rs` | a request's body: limited, timed, hashed, drained |
 //! | `range.rs` | `Range` headers |
 //! | `reply.rs` | answers, and errors as JSON |
 
 mod blobs;
 mod chunks;
+mod documents;
 mod listen;
 mod options;
 mod range;

@@ -1,3 +1,5 @@
+use super::documents::Document;
+use crate::{FileVolume, SystemClock, core::doc::Documents};
 use std::{fmt, time::Duration};
 
 /// What a server allows.
@@ -10,6 +12,7 @@ pub struct ServerOptions {
     pub(super) idle: Duration,
     pub(super) grace: Duration,
     pub(super) workers: usize,
+    pub(super) documents: Option<Document>,
 }
 
 /// The web pages that may use a server from a browser (CORS).
@@ -36,6 +39,7 @@ impl ServerOptions {
             idle: Duration::from_secs(60),
             grace: Duration::from_secs(10),
             workers: 16,
+            documents: None,
         }
     }
 
@@ -75,6 +79,12 @@ impl ServerOptions {
         self
     }
 
+    /// Serves this document as well, below `/v1/doc`, so that several processes can read, change and watch it, and take part in its transactions.
+    pub fn documents(mut self, documents: Documents<FileVolume, SystemClock>) -> Self {
+        self.documents = Some(documents);
+        self
+    }
+
     /// Threads for the store's work (at least 1). It waits for the disk on them.
     pub fn workers(mut self, count: usize) -> Self {
         self.workers = count.max(1);
@@ -98,6 +108,7 @@ impl fmt::Debug for ServerOptions {
             .field("idle", &self.idle)
             .field("grace", &self.grace)
             .field("workers", &self.workers)
+            .field("documents", &self.documents.is_some())
             .finish()
     }
 }

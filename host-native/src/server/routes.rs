@@ -1,7 +1,7 @@
 //! Which request goes where, and what holds for all of them.
 
 use super::{
-    Origins, ServerOptions, blobs, chunks,
+    Origins, ServerOptions, blobs, chunks, documents,
     reply::{self, Failure},
     roots, upload,
     workers::Workers,
@@ -85,9 +85,13 @@ pub(super) fn router<S: Served>(workers: Workers<S>, options: &ServerOptions) ->
             "/v1/roots/{name}",
             put(roots::move_root::<S>).get(roots::get::<S>),
         )
-        .fallback(no_such_path)
-        .method_not_allowed_fallback(no_such_method)
         .with_state(shared);
+    if let Some(document) = &options.documents {
+        routes = routes.merge(documents::router(document.clone(), options));
+    }
+    routes = routes
+        .fallback(no_such_path)
+        .method_not_allowed_fallback(no_such_method);
     if let Some(token) = &options.token {
         if token.is_empty() || !token.bytes().all(|byte| byte.is_ascii_graphic()) {
             let message = "a token has only visible ASCII characters";

@@ -3,6 +3,7 @@
 mod bad_input;
 mod blob;
 mod demo;
+mod doc;
 mod general;
 mod interrupt;
 mod json;

@@ -2,6 +2,7 @@
 
 mod client;
 mod connections;
+mod documents;
 mod life;
 mod made;
 mod protocol;
