@@ -2,6 +2,7 @@
 //! on a noisy machine. `docs/benchmarks.md` says what is measured and how.
 
 mod data;
+mod doc;
 mod machine;
 mod native;
 mod report;
@@ -20,6 +21,8 @@ struct Arguments {
 enum Command {
     /// Native stores: commits, blobs, reads, scans, opening, space.
     Native(native::Arguments),
+    /// Documents: commits, reads now and then.
+    Doc(doc::Arguments),
     /// Renders the tables of a run.
     Table(table::Arguments),
     /// One measurement in a process of its own.
@@ -30,6 +33,7 @@ enum Command {
 fn main() -> anyhow::Result<()> {
     match Arguments::parse().command {
         Command::Native(arguments) => native::run(&arguments),
+        Command::Doc(arguments) => doc::run(&arguments),
         Command::Table(arguments) => table::run(&arguments),
         Command::Child(arguments) => native::child::run(arguments),
     }
