@@ -28,6 +28,10 @@ pub fn run(arguments: &Arguments) -> Result<(Figures, f64, f64)> {
     block_on(doc.patch("", Patch::set(object), None))?;
     let set = |number: u64| Patch::ops(Op::set(field(number).as_str(), text(number)).ok());
     let us = each(arguments.commits, |number| {
+        block_on(doc.patch_with("", set(number), None, Durability::Memory))?;
+        Ok(())
+    })?;
+    let in_log = each((arguments.commits / 10).max(1), |number| {
         block_on(doc.patch_with("", set(number), None, Durability::Local))?;
         Ok(())
     })?;
@@ -41,7 +45,7 @@ pub fn run(arguments: &Arguments) -> Result<(Figures, f64, f64)> {
         store.checkpoint().await?;
         store.reclaim().await
     })?;
-    let bytes = store.size_in_use() as f64 / arguments.commits as f64;
+    let bytes = store.size_in_use() as f64 / last as f64;
     let log = log_bytes(&store)?;
     let bare = each(arguments.reads, |number| {
         block_on(store.get(BARE, field(number).as_bytes()))?;
@@ -69,6 +73,7 @@ pub fn run(arguments: &Arguments) -> Result<(Figures, f64, f64)> {
     let figures = Figures {
         name: "littoral",
         relaxed: 1e6 / us,
+        in_log: 1e6 / in_log,
         strict,
         head,
         past: Some(past),

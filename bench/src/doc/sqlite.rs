@@ -75,6 +75,7 @@ pub fn run(arguments: &Arguments) -> Result<Figures> {
     Ok(Figures {
         name: "sqlite, JSON column",
         relaxed: 1e6 / us,
+        in_log: 1e6 / us,
         strict,
         head,
         past: Some(past),
