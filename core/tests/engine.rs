@@ -391,3 +391,66 @@ fn commits_go_on_when_nobody_drives() {
         );
     });
 }
+
+#[test]
+fn what_a_view_kept_is_given_back_by_the_first_reclaim_after_it_was_closed() {
+    block_on(async {
+        let (volume, entropy) = (MemoryVolume::new(), entropy());
+        let store = open(&volume, &entropy).await;
+        for i in 0..40u32 {
+            let mut batch = Batch::new();
+            batch.put(S, i.to_be_bytes(), vec![i as u8; 100_000]);
+            store.commit(batch, Durability::Strict).await.unwrap();
+        }
+        let view = store.view();
+        let mut batch = Batch::new();
+        batch.delete_range(S, KeyRange::all());
+        store.commit(batch, Durability::Strict).await.unwrap();
+        driven(&store, store.reclaim()).await.unwrap();
+        assert!(store.stats().size_in_use > 4_000_000);
+        assert_eq!(view.get(S, &[0; 4]).await.unwrap().unwrap().len(), 100_000);
+        drop(view);
+        driven(&store, store.reclaim()).await.unwrap();
+        let stats = store.stats();
+        assert!(stats.size_in_use < 500_000, "{stats:?}");
+        assert!(stats.size < 1_000_000, "{stats:?}");
+    });
+}
+
+#[test]
+fn a_reclaim_gives_everything_back_wherever_background_work_was_when_it_began() {
+    block_on(async {
+        for polls in 0..24 {
+            let (volume, entropy) = (MemoryVolume::new(), entropy());
+            let store = open(&volume, &entropy).await;
+            // In every second round something is left, so that looking for what is alive takes a while.
+            for first in (0..(polls % 2) * 5000u32).step_by(1000) {
+                let mut batch = Batch::new();
+                for i in first..first + 1000 {
+                    batch.put(Space(0x81), i.to_be_bytes(), "alive");
+                }
+                store.commit(batch, Durability::Strict).await.unwrap();
+            }
+            for i in 0..20u32 {
+                let mut batch = Batch::new();
+                batch.put(S, i.to_be_bytes(), vec![i as u8; 1 << 20]);
+                store.commit(batch, Durability::Strict).await.unwrap();
+            }
+            store.checkpoint().await.unwrap();
+            let mut batch = Batch::new();
+            batch.delete_range(S, KeyRange::all());
+            store.commit(batch, Durability::Strict).await.unwrap();
+            store.checkpoint().await.unwrap();
+            // So much garbage that background work begins to reclaim it unasked.
+            let mut drive = Box::pin(store.drive());
+            for _ in 0..polls / 2 {
+                let _ = (&mut drive).now_or_never();
+            }
+            let reclaim = store.reclaim();
+            pin_mut!(reclaim);
+            select(reclaim, drive).await;
+            let stats = store.stats();
+            assert!(stats.size < 1_000_000, "after {polls} polls: {stats:?}");
+        }
+    });
+}

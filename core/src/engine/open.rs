@@ -321,6 +321,7 @@ async fn recover<V: Volume>(
         unwritten: Unwritten::default(),
         salvaged: replayed.damage,
         upkeep: async_lock::Mutex::new(Upkeep::default()),
+        reclaiming: async_lock::Mutex::new(()),
         work: Event::new(),
         views: AtomicUsize::new(0),
         closed: AtomicBool::new(false),

@@ -9,7 +9,7 @@ use super::{
     store::{Inner, Store},
     types::{Direction, Reclaimed},
     upkeep::yield_now,
-    version::Pack,
+    version::{Pack, Version},
     view::Scan,
 };
 use crate::{Result, port::Volume};
@@ -32,6 +32,7 @@ impl<V: Volume> Store<V> {
     /// `Poisoned`, `Closed`.
     pub async fn reclaim(&self) -> Result<Reclaimed> {
         self.0.state.lock().check_open()?;
+        let _alone = self.0.reclaiming.lock().await;
         let before = (self.size(), self.size_in_use());
         for pass in 0..PASSES {
             self.0.reclaim_pass(self, pass > 0).await?;
@@ -86,6 +87,15 @@ impl<V: Volume> Inner<V> {
         // Others may have emptied some of them meanwhile, and new packs may lie in their place.
         emptied.retain(|pack| version.packs.iter().any(|other| Arc::ptr_eq(pack, other)));
         let tables = version.tables.clone();
+        if tables.is_empty() && !emptied.is_empty() {
+            // No merge is needed where nothing is left to refer to a value.
+            let mut state = self.state.lock();
+            let mut version = Version::clone(&state.current.version);
+            version.without_packs(&emptied);
+            state.set_version(version);
+            upkeep.garbage = 0;
+            upkeep.dirty = true;
+        }
         if tables.is_empty() || tables.len() == 1 && emptied.is_empty() && !compact {
             return Ok(());
         }
@@ -102,9 +112,12 @@ impl<V: Volume> Inner<V> {
         }
     }
 
-    /// What background work does about garbage, unasked.
+    /// What background work does about garbage, unasked, unless somebody is at it.
     pub(crate) async fn reclaim_unasked(&self, store: &Store<V>) -> Result<()> {
-        self.reclaim_pass(store, false).await
+        match self.reclaiming.try_lock() {
+            Some(_alone) => self.reclaim_pass(store, false).await,
+            None => Ok(()),
+        }
     }
 }
 

@@ -37,6 +37,8 @@ pub(crate) struct Inner<V> {
     /// The damage that opening cut from the log, because it was asked to.
     pub salvaged: Option<Error>,
     pub upkeep: async_lock::Mutex<Upkeep>,
+    /// Held by whoever reclaims: a second one would hold on to the packs that the first has emptied.
+    pub reclaiming: async_lock::Mutex<()>,
     /// Background work has something to do.
     pub work: Event,
     /// Views that are open.

@@ -20,6 +20,14 @@ pub(crate) struct Version {
     pub packs: Vec<Arc<Pack>>,
 }
 
+impl Version {
+    /// Without packs that nothing refers to.
+    pub(crate) fn without_packs(&mut self, gone: &[Arc<Pack>]) {
+        self.packs
+            .retain(|pack| !gone.iter().any(|gone| Arc::ptr_eq(gone, pack)));
+    }
+}
+
 /// All that a reader needs. Replaced as a whole.
 #[derive(Clone)]
 pub(crate) struct Current {
