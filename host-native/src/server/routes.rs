@@ -116,7 +116,7 @@ async fn healthz() -> Response {
 
 /// Not `NotFound`: a client with a wrong URL is not to think that nothing is there.
 async fn no_such_path() -> Failure {
-    let message = "there is no such path; see docs/protocol.md";
+    let message = "there is no such path: the URL of a remote ends before `/v1`";
     Failure::with_status(
         StatusCode::NOT_FOUND,
         Error::new(Kind::NotImplemented, message),

@@ -152,6 +152,50 @@ fn a_remote_that_answers_html_is_not_believed() {
 }
 
 #[test]
+fn a_server_of_somebody_else_has_not_said_that_anything_is_missing() {
+    let place = Place::new();
+    let put = place.put(b"x");
+    let page = "HTTP/1.1 404 Not Found\r\ncontent-type: text/html\r\ncontent-length: 9\r\n\
+                connection: close\r\n\r\nNot Found";
+    let liar = Liar::start(|_| Some(page.into()));
+    let with = |args: &[&str]| {
+        let all = [&["--remote", &liar.url, "--timeout", "1"][..], args].concat();
+        place.run(all)
+    };
+    let missing = pointer(b"nothing");
+    for args in [
+        &["cat", &missing][..],
+        &["stat", &missing],
+        &["root", "get", "r"],
+        &["sync"],
+    ] {
+        let run = with(args).exit(6).says(&["another server", &liar.url]);
+        assert_eq!(run.stderr.matches(&liar.url).count(), 1, "{}", run.stderr);
+    }
+    assert_eq!(place.run(["--json", "status"]).ok().json()["queued"], 1);
+    assert_eq!(place.run(["cat", &put]).ok().stdout, b"x");
+}
+
+#[test]
+fn a_remote_that_is_named_by_a_wrong_path_says_so() {
+    let place = Place::new();
+    place.put(b"x");
+    let server = crate::server::Server::start(&place, &[]);
+    let wrong = format!("{}/elsewhere", server.url);
+    let missing = pointer(b"nothing");
+    place
+        .run(["--remote", &wrong, "get", &missing, "out"])
+        .exit(1)
+        .says(&["no such path", "`/v1`"]);
+    place
+        .run(["--remote", &wrong, "sync"])
+        .exit(1)
+        .says(&["no such path", "`/v1`"]);
+    assert_eq!(place.run(["--json", "status"]).ok().json()["queued"], 1);
+    place.run(["--remote", &server.url, "sync"]).ok();
+}
+
+#[test]
 fn a_remote_that_answers_with_other_bytes_is_not_believed() {
     let place = Place::new();
     place.put(b"x");

@@ -85,6 +85,10 @@ pub(super) async fn failure<B: Body>(response: Response<B>) -> Error {
                 _ => alloc::format!("status {status}: {words}"),
             }
         }
+        // An answer to `HEAD`.
+        (None, _) if kind == Kind::NotImplemented => alloc::format!(
+            "status {status}: the remote knows no such path, or cannot do this: its URL ends before `/v1`"
+        ),
         (None, _) => alloc::format!("status {status}"),
     };
     let error = Error::new(kind, message);
