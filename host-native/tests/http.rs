@@ -198,7 +198,6 @@ fn a_remote_that_is_not_there_is_transient() {
     ] {
         let error = failure(fetch(&client(), &url));
         assert_eq!(error.kind(), Kind::Transient, "{error:?}");
-        assert!(error.to_string().contains(&url), "{error}");
         assert!(error.to_string().contains("cannot be reached"), "{error}");
     }
 }

@@ -130,6 +130,10 @@ impl<S: BlobStore, C: Clock> BlobStore for FaultBlobs<S, C> {
         self.store.capabilities()
     }
 
+    fn moved(&self) -> u64 {
+        self.store.moved()
+    }
+
     async fn put(&self, bytes: Bytes) -> Result<Pointer> {
         let call = Call::of(Operation::Put, Pointer::of(&bytes)).bytes(bytes.len());
         self.honest(call, self.store.put(bytes)).await

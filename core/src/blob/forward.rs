@@ -13,6 +13,10 @@ macro_rules! forward {
                 T::capabilities(self)
             }
 
+            fn moved(&self) -> u64 {
+                T::moved(self)
+            }
+
             async fn put(&self, bytes: Bytes) -> Result<Pointer> {
                 T::put(self, bytes).await
             }

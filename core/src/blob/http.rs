@@ -1,6 +1,7 @@
 //! The client of `docs/protocol.md`: a remote's blobs and roots over any [`Http`].
 
 mod answer;
+mod counted;
 #[cfg(test)]
 mod fake;
 mod requests;
@@ -24,6 +25,8 @@ use alloc::{
 use answer::{Checked, corrupt};
 use bytes::Bytes;
 use core::{fmt, ops::Range};
+use counted::Moved;
+use futures::future::join;
 use requests::{
     Blobs, JSON_TYPE, LIST_TYPE, Move, MovedTo, Root, Roots, blob_path, chunk_path, chunks_path,
     root_path,
@@ -53,6 +56,7 @@ pub struct HttpBlobs<H> {
     authorization: Option<String>,
     limit: usize,
     chunks: bool,
+    moved: Moved,
 }
 
 impl<H> fmt::Debug for HttpBlobs<H> {
@@ -76,6 +80,7 @@ impl<H: Http> HttpBlobs<H> {
             authorization: None,
             limit: 1 << 30,
             chunks: true,
+            moved: Moved::default(),
         })
     }
 
@@ -128,6 +133,10 @@ impl<H: Http> BlobStore for HttpBlobs<H> {
         }
     }
 
+    fn moved(&self) -> u64 {
+        self.moved.so_far()
+    }
+
     async fn put(&self, bytes: Bytes) -> Result<Pointer> {
         if bytes.len() > chunk::MAX && self.chunks {
             return self.put_stream(bytes).await;
@@ -148,13 +157,13 @@ impl<H: Http> BlobStore for HttpBlobs<H> {
             Read::Large(split) => split,
         };
         let mut list = ChunkList::default();
-        loop {
-            let group = split.group().await?;
-            if group.is_empty() {
-                break;
-            }
+        let mut group = split.group().await?;
+        while !group.is_empty() {
             list.0.extend(group.iter().map(|(chunk, _)| *chunk));
-            self.upload_missing(group).await?;
+            // The next is read and cut while this one travels.
+            let (sent, next) = join(self.upload_missing(group), split.group()).await;
+            sent?;
+            group = next?;
         }
         let pointer = split.finish();
         match self.put_list(&pointer, list).await {

@@ -36,6 +36,10 @@ impl<S: BlobStore> BlobStore for ReadOnlyBlobs<S> {
         }
     }
 
+    fn moved(&self) -> u64 {
+        self.0.moved()
+    }
+
     async fn put(&self, _bytes: Bytes) -> Result<Pointer> {
         Err(refused())
     }

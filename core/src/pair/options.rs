@@ -20,7 +20,9 @@ pub struct Options {
     /// After slow wanted other credentials, uploads pause until [`resume`](super::Pair::resume); one attempt
     /// is made by itself after this long, in case that the remote changed its mind.
     pub auth_probe: Duration,
-    /// Without any progress for this long, a transfer to or from slow is given up (`Timeout`) and tried again.
+    /// When nothing has moved between here and slow for this long, a transfer is given up (`Timeout`) and tried again. Where slow
+    /// counts bytes ([`BlobStore::moved`](crate::blob::BlobStore::moved)), no transfer on a slow line is given up while any moves: a
+    /// single one that stands still beside others is for slow's own client to give up.
     pub stall: Duration,
     /// How long `delete` and the roots ask slow about what is not known here before they go on without an answer.
     pub ask: Duration,

@@ -300,6 +300,10 @@ impl<S: BlobStore> BlobStore for WithoutRoots<S> {
         self.0.capabilities()
     }
 
+    fn moved(&self) -> u64 {
+        self.0.moved()
+    }
+
     async fn put(&self, bytes: Bytes) -> Result<Pointer> {
         self.0.put(bytes).await
     }

@@ -30,7 +30,8 @@ impl Progress {
 }
 
 impl<V: Volume, S: Remote, E: Environment> Pair<V, S, E> {
-    /// Runs `transfer`, but not for longer than it makes progress.
+    /// Runs `transfer`, but not for longer than something moves: steps of its own, or bytes of slow's, whoever sends them. On a slow
+    /// line many transfers share what there is, and none of them ends for a long time.
     pub(super) async fn moving<T>(
         &self,
         progress: &Progress,
@@ -48,14 +49,15 @@ impl<V: Volume, S: Remote, E: Environment> Pair<V, S, E> {
         transfer: impl Future<Output = Result<T>>,
     ) -> Result<T> {
         let mut transfer = pin!(transfer);
-        let mut seen = progress.steps();
+        let so_far = || (progress.steps(), self.0.slow.moved());
+        let mut seen = so_far();
         loop {
             let patience = pin!(self.0.env.sleep(stall));
             match select(transfer.as_mut(), patience).await {
                 Either::Left((outcome, _)) => return outcome,
                 Either::Right(((), _)) => {
-                    let steps = progress.steps();
-                    if steps == seen {
+                    let now = so_far();
+                    if now == seen {
                         return Err(Error::new(
                             Kind::Timeout,
                             alloc::format!(
@@ -63,7 +65,7 @@ impl<V: Volume, S: Remote, E: Environment> Pair<V, S, E> {
                             ),
                         ));
                     }
-                    seen = steps;
+                    seen = now;
                 }
             }
         }

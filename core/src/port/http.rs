@@ -11,12 +11,12 @@ pub trait Http {
 
     /// Sends `request`; returns when the response's head is there.
     ///
-    /// Any status is `Ok`: a status is the protocol's business. The body of a request of known
+    /// Any status is `Ok`: a status is the protocol's business, as it is to name the request in errors. The body of a request of known
     /// length is sent with `Content-Length`, any other one chunked. Redirects are not followed.
     ///
     /// # Errors
     /// `Transient` when the remote cannot be reached or the connection was lost, `Timeout` when
-    /// it did not answer in the host's time, `InvalidInput` for a URL that is none; an error of
+    /// nothing moved in either direction for the host's time, `InvalidInput` for a URL that is none; an error of
     /// the request's body is passed on as it is.
     async fn send<B: Body>(&self, request: Request<B>) -> Result<Response<Self::Body>>;
 }

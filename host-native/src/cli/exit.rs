@@ -4,7 +4,7 @@ use super::output::without_repetition;
 use littoral::core::{Error, Kind};
 use std::error::Error as _;
 
-/// Shown below `--help`, in the manual, and in the README.
+/// Shown below `--help` and in the manual.
 pub const HELP: &str = "\
 Exit status:
   0    done

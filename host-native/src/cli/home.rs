@@ -6,20 +6,16 @@ use super::{
     output::Output,
     remote::{self, Slow},
 };
-use futures::{
-    channel::oneshot,
-    future::{Either, select},
-};
 use littoral::{
-    FileVolume, OsEntropy, System, block_on,
+    Driver, FileVolume, OsEntropy, System,
     core::{
-        Kind, Result,
-        blob::Pointer,
+        Kind,
+        blob::{BlobStore, Pointer},
         engine::{self, Batch, Durability, Store},
         pair::{self, Pair, QueueBound},
     },
 };
-use std::{path::Path, pin::pin, thread, time::Duration};
+use std::{path::Path, time::Duration};
 
 /// The pair that every command works on.
 pub type Local = Pair<FileVolume, Slow, System>;
@@ -84,12 +80,9 @@ impl Needs {
 pub struct Home {
     pub pair: Local,
     pub has_remote: bool,
-    driver: Option<Driver>,
-}
-
-struct Driver {
-    stop: oneshot::Sender<()>,
-    thread: thread::JoinHandle<()>,
+    driver: Driver,
+    /// Where its bytes are counted.
+    slow: Slow,
 }
 
 impl Home {
@@ -118,29 +111,38 @@ impl Home {
         options.durability = needs.durability;
         // Somebody waits at the keyboard.
         options.backoff.longest = Duration::from_secs(2);
-        options.stall = patience;
-        let pair = Pair::open(store, slow, System, options).await?;
+        // The client gives up what stands still, and it alone knows how long the last bytes may be on their way.
+        options.stall = patience.saturating_mul(10);
+        let pair = Pair::open(store, slow.clone(), System, options).await?;
         if needs.uploads == Uploads::Wait {
             pair.pause();
         }
-        let driver = drive(pair.clone(), needs.uploads)?;
+        let driven = pair.clone();
+        let driver = Driver::spawn(move || async move {
+            match needs.uploads {
+                Uploads::Run => driven.drive().await,
+                Uploads::Wait => driven.store().drive().await,
+            }
+        })?;
         Ok(Home {
             pair,
             has_remote,
-            driver: Some(driver),
+            driver,
+            slow,
         })
     }
 
     /// Ends the background work and closes the store: everything that was changed is durable then.
-    pub async fn close(mut self) -> Result<(), Failure> {
+    pub async fn close(self) -> Result<(), Failure> {
         // What is in flight is taken up again by the next `sync`.
         self.pair.pause();
         self.pair.close(CLOSING).await?;
-        if let Some(driver) = self.driver.take() {
-            let _ = driver.stop.send(());
-            let _ = driver.thread.join();
-        }
-        Ok(())
+        Ok(self.driver.stop()?)
+    }
+
+    /// Bytes that have gone to the remote and come from it so far.
+    pub fn moved(&self) -> u64 {
+        self.slow.moved()
     }
 
     /// The same failure; when it is that nothing was found here and nobody else was asked, with a hint.
@@ -185,26 +187,6 @@ impl Home {
         store.commit(Batch::new(), Durability::Strict).await?;
         Ok(())
     }
-}
-
-fn drive(pair: Local, uploads: Uploads) -> Result<Driver> {
-    let (stop, stopped) = oneshot::channel();
-    let thread = thread::Builder::new()
-        .name("littoral-driver".into())
-        .spawn(move || {
-            block_on(async {
-                let work = async {
-                    match uploads {
-                        Uploads::Run => pair.drive().await,
-                        Uploads::Wait => pair.store().drive().await,
-                    }
-                };
-                match select(pin!(work), stopped).await {
-                    Either::Left(_) | Either::Right(_) => {}
-                }
-            });
-        })?;
-    Ok(Driver { stop, thread })
 }
 
 /// Opens the store's file, which is made if it is not there.

@@ -107,9 +107,10 @@ pub async fn drain(home: &Home, patience: Duration, output: Output) -> Result<()
     let bar = progress::bytes(output, "uploading", first.queued_bytes);
     let mut moved = Instant::now();
     let mut uploaded = (first.uploaded, first.queued);
+    let mut sight = Sight::new(home, &first);
     let result = loop {
         let status = watch.current();
-        show(&bar, &status);
+        sight.show(home, &bar, &status);
         if status.queued <= status.failed + status.missing {
             break Ok(());
         }
@@ -145,16 +146,37 @@ fn hopeless(status: &Status, out_of_patience: bool) -> Option<Error> {
     }
 }
 
-fn show(bar: &ProgressBar, status: &Status) {
-    bar.set_length(status.uploaded_bytes + status.queued_bytes);
-    bar.set_position(status.uploaded_bytes);
-    let left = plural(status.queued, "change left", "changes left");
-    match &status.phase {
-        Phase::Waiting { reason, .. } => {
-            let reason = without_urls(&reason.to_string());
-            bar.set_message(format!("{left}; waiting: {reason}"));
+/// What the bar shows: what the remote has acknowledged, and what is on its way, so that it moves in the midst of a large blob too.
+struct Sight {
+    moved: u64,
+    uploaded: u64,
+}
+
+impl Sight {
+    /// From here on, what moves and is not uploaded is on its way.
+    fn new(home: &Home, status: &Status) -> Self {
+        Sight {
+            moved: home.moved(),
+            uploaded: status.uploaded_bytes,
         }
-        _ => bar.set_message(left),
+    }
+
+    fn show(&mut self, home: &Home, bar: &ProgressBar, status: &Status) {
+        let left = plural(status.queued, "change left", "changes left");
+        match &status.phase {
+            Phase::Waiting { reason, .. } => {
+                let reason = without_urls(&reason.to_string());
+                bar.set_message(format!("{left}; waiting: {reason}"));
+                // What was on its way is sent again.
+                *self = Sight::new(home, status);
+            }
+            _ => bar.set_message(left),
+        }
+        let arrived = status.uploaded_bytes.saturating_sub(self.uploaded);
+        let moved = home.moved().saturating_sub(self.moved);
+        let on_its_way = moved.saturating_sub(arrived).min(status.queued_bytes);
+        bar.set_length(status.uploaded_bytes + status.queued_bytes);
+        bar.set_position(status.uploaded_bytes + on_its_way);
     }
 }
 

@@ -77,6 +77,13 @@ impl BlobStore for Slow {
         }
     }
 
+    fn moved(&self) -> u64 {
+        match self {
+            Slow::Server(server) => server.moved(),
+            Slow::Nobody => 0,
+        }
+    }
+
     async fn put(&self, bytes: Bytes) -> Result<Pointer> {
         ask!(self, Err(nobody()), server => server.put(bytes))
     }

@@ -39,7 +39,6 @@ pub(super) async fn send<B: Body>(
     request: Request<B>,
 ) -> Result<Response<HttpBody>> {
     let idle = options.idle;
-    let url = request.url.clone();
     let mut source = request.body;
     let (mut inlet, outgoing) = Outgoing::new(source.len());
     let head = head(request.method, request.url, request.headers, outgoing)?;
@@ -74,7 +73,7 @@ pub(super) async fn send<B: Body>(
                 Either::Right((Ok(true), _)) => {}
                 // The connection takes no more: the answer tells why.
                 Either::Right((Ok(false), _)) => break 'sending None,
-                Either::Right((Err(error), _)) => return Err(error.context(url)),
+                Either::Right((Err(error), _)) => return Err(error),
             }
         }
     };
@@ -84,13 +83,13 @@ pub(super) async fn send<B: Body>(
             let patience = idle.saturating_mul(1 + (sent.min(UNSEEN) / STEP) as u32);
             match select(answer, pin!(net::timer(patience)?)).await {
                 Either::Left((answer, _)) => answer,
-                Either::Right(((), _)) => return Err(no_answer(patience).context(url)),
+                Either::Right(((), _)) => return Err(no_answer(patience)),
             }
         }
     };
     match answer {
         Ok(answer) => Ok(received(answer, idle, inlet)),
-        Err(error) => Err(failed(error).context(url)),
+        Err(error) => Err(failed(error)),
     }
 }
 

@@ -4,6 +4,7 @@ use super::{
     super::{BlobStore, Chunk, ChunkList, Hasher, Pointer, check_root_name, store::not_found},
     HttpBlobs, JSON, MANY,
     answer::{self, Checked, corrupt},
+    counted::Counted,
     url,
 };
 use crate::{
@@ -18,6 +19,9 @@ use bytes::Bytes;
 use core::ops::Range;
 use serde::{Deserialize, Serialize};
 
+/// What a remote answered.
+pub(super) type Answer<H> = Response<Counted<<H as Http>::Body>>;
+
 impl<H: Http> HttpBlobs<H> {
     pub(super) async fn send<B: Body>(
         &self,
@@ -25,7 +29,7 @@ impl<H: Http> HttpBlobs<H> {
         path: &str,
         header: Option<(&str, String)>,
         body: B,
-    ) -> Result<Response<H::Body>> {
+    ) -> Result<Answer<H>> {
         let mut headers = Vec::with_capacity(2);
         if let Some(authorization) = &self.authorization {
             headers.push(("authorization".into(), authorization.clone()));
@@ -37,10 +41,16 @@ impl<H: Http> HttpBlobs<H> {
             method,
             url: alloc::format!("{}{path}", self.base),
             headers,
-            body,
+            body: self.moved.count(body),
         };
-        let sent = self.http.send(request).await;
-        sent.map_err(|error| error.context(self.what(method, path)))
+        match self.http.send(request).await {
+            Ok(answer) => Ok(Response {
+                status: answer.status,
+                headers: answer.headers,
+                body: self.moved.count(answer.body),
+            }),
+            Err(error) => Err(error.context(self.what(method, path))),
+        }
     }
 
     /// Names a request in errors.
@@ -56,7 +66,7 @@ impl<H: Http> HttpBlobs<H> {
         path: &str,
         header: Option<(&str, String)>,
         good: &[u16],
-    ) -> Result<Option<Response<H::Body>>> {
+    ) -> Result<Option<Answer<H>>> {
         let response = self.send(method, path, header, Bytes::new()).await?;
         match self.expect(response, good, method, path).await {
             Err(error) if error.kind() == Kind::NotFound => Ok(None),
@@ -66,11 +76,11 @@ impl<H: Http> HttpBlobs<H> {
 
     pub(super) async fn expect(
         &self,
-        response: Response<H::Body>,
+        response: Answer<H>,
         good: &[u16],
         method: Method,
         path: &str,
-    ) -> Result<Response<H::Body>> {
+    ) -> Result<Answer<H>> {
         if good.contains(&response.status) {
             return Ok(response);
         }

@@ -518,6 +518,39 @@ fn a_move_that_lost_says_where_the_root_is_now() {
 }
 
 #[test]
+fn bytes_are_counted_as_they_are_taken_and_as_they_arrive() {
+    block_on(async {
+        let (_, client) = remote();
+        assert_eq!(client.moved(), 0);
+        let pointer = client.put(noise(1, 200_000)).await.unwrap();
+        let sent = client.clone().moved();
+        assert!((200_000..201_000).contains(&sent), "{sent}");
+        client.get(&pointer).await.unwrap();
+        let both = client.moved();
+        assert!((400_000..402_000).contains(&both), "{both}");
+    });
+    // Half-way, too: in pieces that a slow line takes in seconds.
+    struct Half(Moved, std::sync::Mutex<Vec<u64>>);
+    impl Http for Half {
+        type Body = Bytes;
+        async fn send<B: Body>(&self, mut request: Request<B>) -> Result<Response<Bytes>> {
+            while let Some(piece) = request.body.next().await? {
+                assert!(piece.len() <= 65_536);
+                self.1.lock().unwrap().push(self.0.so_far());
+            }
+            Err(Error::new(Kind::Transient, "seen enough"))
+        }
+    }
+    let moved = Moved::default();
+    let half = Half(moved.clone(), Default::default());
+    let mut client = HttpBlobs::new(half, "http://remote").unwrap();
+    client.moved = moved;
+    block_on(client.put_chunk(noise(2, 200_000))).unwrap_err();
+    let seen = client.http.1.lock().unwrap().clone();
+    assert_eq!(seen, [65_536, 131_072, 196_608, 200_000]);
+}
+
+#[test]
 fn equal_chunks_are_uploaded_once() {
     block_on(async {
         let (fake, client) = remote();

@@ -494,6 +494,8 @@ pub struct Choosy<S> {
     pub turned_down: Arc<Mutex<BTreeMap<Pointer, Error>>>,
     pub whole_only: Arc<Mutex<bool>>,
     late: Arc<Mutex<Vec<Gate>>>,
+    /// Bytes that went over the line.
+    pub moved: Arc<Mutex<u64>>,
 }
 
 impl<S> Choosy<S> {
@@ -503,6 +505,7 @@ impl<S> Choosy<S> {
             turned_down: Arc::default(),
             whole_only: Arc::default(),
             late: Arc::default(),
+            moved: Arc::default(),
         }
     }
 
@@ -534,6 +537,10 @@ impl<S: BlobStore> BlobStore for Choosy<S> {
         let mut capabilities = self.inner.capabilities();
         capabilities.chunks &= !*self.whole_only.lock();
         capabilities
+    }
+
+    fn moved(&self) -> u64 {
+        *self.moved.lock()
     }
 
     async fn put(&self, bytes: Bytes) -> Result<Pointer> {

@@ -419,6 +419,30 @@ fn a_remote_that_never_answers_is_given_up_and_tried_again() {
 }
 
 #[test]
+fn a_line_that_is_slow_but_moves_is_given_all_the_time_it_needs() {
+    let mut world = World::new();
+    let gate = Gate::new();
+    world
+        .script
+        .next(Operation::PutChunk, Fault::Hold(gate.clone()));
+    let (env, moved) = (world.env.clone(), world.slow.moved.clone());
+    let trickle = world.spawn(async move {
+        for _ in 0..20 {
+            env.sleep(secs(100)).await;
+            *moved.lock() += 1;
+        }
+        gate.open();
+    });
+    let bytes = super::support::noise(5, 6_000_000);
+    let pointer = world.put(&bytes).pointer();
+    world.sync().unwrap();
+    drop(trickle);
+    assert!(world.env.now() >= secs(2000));
+    assert!(world.remote_has(pointer));
+    assert!(world.status().last_error.is_none());
+}
+
+#[test]
 fn pause_starts_nothing_and_resume_goes_on() {
     let mut world = World::new();
     world.pair.pause();
