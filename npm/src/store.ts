@@ -321,11 +321,11 @@ export class Roots {
     return this.#caller.call("moveRoot", [name, from, to], options);
   }
 
-  /** All names in their order. */
-  async *list(options: CallOptions = {}): AsyncIterableIterator<{ name: string; pointer: Pointer }> {
+  /** All names in their order; with `here`, only those that are on this side, without asking the remote. */
+  async *list(options: CallOptions & { here?: boolean } = {}): AsyncIterableIterator<{ name: string; pointer: Pointer }> {
     let after: string | undefined;
     for (;;) {
-      const page = await this.#caller.call<{ name: string; pointer: Pointer }[]>("roots", [after, PAGE], options);
+      const page = await this.#caller.call<{ name: string; pointer: Pointer }[]>("roots", [after, PAGE, options.here ?? false], options);
       const last = page.at(-1);
       if (!last) return;
       after = last.name;

@@ -178,12 +178,16 @@ impl Engine {
         })
     }
 
-    /// Up to `limit` roots behind `after`: `[{ name, pointer }]`.
-    pub fn roots(&self, after: Option<String>, limit: usize) -> Promise {
+    /// Up to `limit` roots behind `after`: `[{ name, pointer }]`. Those here only, where `here` says so: then nobody is asked.
+    pub fn roots(&self, after: Option<String>, limit: usize, here: bool) -> Promise {
         let side = self.0.clone();
         promise(async move {
             let found = match &side {
-                Side::Pair(pair) => pair.roots(after.as_deref(), limit).await?,
+                Side::Pair(pair) if !here => pair.roots(after.as_deref(), limit).await?,
+                Side::Pair(pair) => {
+                    let roots = EngineRoots::new(pair.store().clone());
+                    roots.roots(after.as_deref(), limit).await?
+                }
                 Side::Alone(alone) => alone.roots.roots(after.as_deref(), limit).await?,
             };
             Ok(array(found.into_iter().map(|(name, pointer)| {
@@ -255,7 +259,7 @@ impl Side {
     async fn list(&self, after: Option<Pointer>, limit: usize, here: bool) -> Result<Vec<Listed>> {
         match self {
             Side::Pair(pair) if !here => pair.list(after, limit).await,
-            Side::Pair(pair) => pair.buffer().list(after, limit).await,
+            Side::Pair(pair) => pair.fast().list(after, limit).await,
             Side::Alone(alone) => alone.blobs.list(after, limit).await,
         }
     }

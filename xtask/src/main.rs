@@ -8,6 +8,7 @@
 //! | [`bare`] | core without std, natively and for `wasm32-unknown-unknown` |
 //! | [`fuzz`] | the fuzz targets |
 //! | [`npm`] | the npm package, and its tests in real browsers |
+//! | [`page`] | the demo's page: built, served, tested |
 //! | [`house`] | house rules that no compiler checks |
 //! | [`tasks`] | the short ones: fmt, lint, simulate, kill, bench, demo, doc, size |
 //! | [`shell`] | prints a command and runs it |
@@ -16,6 +17,7 @@ mod bare;
 mod fuzz;
 mod house;
 mod npm;
+mod page;
 mod setup;
 mod shell;
 mod step;
@@ -59,7 +61,7 @@ enum Command {
     Npm(npm::Npm),
     /// Builds the release binary and says what it weighs
     Size,
-    /// Runs the demo: a real directory to a remote and back
+    /// Runs the demo: a real directory to a remote and back; `web`: the page
     Demo(tasks::Demo),
     /// Builds the documentation; a warning is an error
     Doc(tasks::Doc),

@@ -10,7 +10,6 @@ use std::{fs, path::Path};
 
 const BUILT: &str = "target/web/wasm32-unknown-unknown/web/littoral_wasm.wasm";
 const FOLDER: &str = "npm/build";
-const MODULES: &str = "npm/node_modules";
 /// What `wasm-opt` may take for granted; every browser that has OPFS or Web Locks has them.
 const FEATURES: &str = "--enable-simd --enable-bulk-memory --enable-nontrapping-float-to-int \
     --enable-sign-ext --enable-mutable-globals --enable-reference-types --enable-multivalue";
@@ -33,7 +32,7 @@ impl Npm {
 
 /// Builds `npm/dist`.
 pub fn build() -> Result<()> {
-    packages()?;
+    packages(Path::new("npm"))?;
     engine()?;
     node("node_modules/typescript/bin/tsc -p tsconfig.json").run()?;
     node("scripts/build.mjs").run()
@@ -70,16 +69,18 @@ pub fn bench() -> Result<()> {
     node("bench/run.mjs").run()
 }
 
-/// The packages that building and testing need, as the lock file has them.
-fn packages() -> Result<()> {
+/// The packages that building and testing in this folder need, as its lock file has them.
+pub fn packages(folder: &Path) -> Result<()> {
     setup::node()?;
-    let lock = fs::read("npm/package-lock.json").context("reading npm/package-lock.json")?;
-    let stamp = Path::new(MODULES).join(".installed");
+    let lock = folder.join("package-lock.json");
+    let lock = fs::read(&lock).with_context(|| format!("reading {}", lock.display()))?;
+    let stamp = folder.join("node_modules/.installed");
     if fs::read(&stamp).is_ok_and(|installed| installed == lock) {
         return Ok(());
     }
     Cmd::new("npm")
-        .words("ci --prefix npm --no-audit --no-fund --ignore-scripts --loglevel=error")
+        .words("ci --no-audit --no-fund --ignore-scripts --loglevel=error --prefix")
+        .arg(folder)
         .run()?;
     Ok(fs::write(stamp, lock)?)
 }

@@ -1,6 +1,6 @@
 //! The short commands.
 
-use crate::{house, npm, setup, shell::Cmd};
+use crate::{house, npm, page, setup, shell::Cmd};
 use anyhow::{Context, Result};
 use std::{
     fs,
@@ -147,12 +147,16 @@ pub fn bench_check() -> Result<()> {
 
 #[derive(clap::Args)]
 pub struct Demo {
-    /// The directory to take; the sources of our own dependencies when left out
+    /// The directory to take; the sources of our own dependencies when left out. `web` serves the
+    /// page instead, a shelf for files in the browser
     dir: Option<PathBuf>,
 }
 
 impl Demo {
     pub fn run(&self, came_from: &Path) -> Result<()> {
+        if self.dir.as_deref() == Some(Path::new("web")) {
+            return page::serve();
+        }
         let dir = self.dir.as_ref().map(|dir| came_from.join(dir));
         demo().args(dir).run()
     }

@@ -1,13 +1,13 @@
 //! The steps of `cargo xtask test`, quick ones first. CI runs exactly this.
 
 use crate::{
-    bare, fuzz, house, npm, setup,
+    bare, fuzz, house, npm, page, setup,
     step::{self, AfterFailure, Step},
     tasks,
 };
 use anyhow::{Context, Result};
 
-const STEPS: [Step; 16] = [
+const STEPS: [Step; 17] = [
     step("setup", "every tool is there", setup::everything),
     step("fmt", "every file is formatted", tasks::fmt_check),
     step("house", "the house rules are kept", house::check),
@@ -23,6 +23,7 @@ const STEPS: [Step; 16] = [
     step("demo", "a directory there and back", tasks::demo_briefly),
     step("fuzz", "each fuzz target, briefly", fuzz::briefly),
     step("web", "the npm package in real browsers", npm::test),
+    step("page", "the demo's page, in Chromium", page::test),
     step("bench", "the benchmarks compile", tasks::bench_check),
 ];
 

@@ -1,6 +1,6 @@
 // The page: opens the store, and connects its parts.
 
-import { type Store, open } from "littoral";
+import { type Status, type Store, open } from "littoral";
 import { byId, setText } from "./dom.js";
 import { Files } from "./files.js";
 import { Inspector } from "./inspector.js";
@@ -48,12 +48,23 @@ async function start(): Promise<void> {
 
 /** Tells everybody what the store is doing. */
 async function follow(store: Store, head: Head, shelf: Shelf, inspector: Inspector): Promise<void> {
-  for await (const status of store.status()) {
+  for await (const status of steady(store.status())) {
     head.told(status);
     shelf.told(status);
     inspector.told(status);
   }
   banner("The store was closed. Reload the page to open it again; everything that was kept is safe.");
+}
+
+/** An attempt to reach a remote that is away is no news before something has come of it. */
+async function* steady(statuses: AsyncIterable<Status>): AsyncIterable<Status> {
+  let away: Status | undefined;
+  for await (const status of statuses) {
+    const moved = away && (status.count < away.count || status.uploaded > away.uploaded);
+    if (status.phase === "waiting") away = status;
+    else if (status.phase !== "working" || moved) away = undefined;
+    yield away ? { ...status, phase: "waiting" } : status;
+  }
 }
 
 /** `#shelf` and `#inspector`. */

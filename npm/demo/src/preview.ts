@@ -17,7 +17,8 @@ export class Preview {
 
   constructor(shelf: Shelf) {
     this.#shelf = shelf;
-    this.#dialog.addEventListener("close", () => this.#end());
+    // The event comes a little later: the next file may be open by then.
+    this.#dialog.addEventListener("close", () => this.#dialog.open || this.#end());
     // On the backdrop, not in the dialog.
     this.#dialog.addEventListener("click", (event) => event.target === this.#dialog && this.#dialog.close());
   }

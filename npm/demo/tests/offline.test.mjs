@@ -1,11 +1,12 @@
 // The story that the page is there to tell, in real Chromium with a real remote.
 
 import assert from "node:assert/strict";
-import { after, before, describe, test } from "node:test";
-import { Scene, drop, read, ready, reload, shelf, untilShelf, untilText } from "./support.mjs";
+import { after, before, describe, test as nodeTest } from "node:test";
+import { Scene, chapters, drop, read, reload, shelf, untilShelf, untilText } from "./support.mjs";
 
 describe("the shelf", () => {
   const scene = new Scene();
+  const test = chapters(nodeTest);
   let browser, page;
   before(async () => {
     await scene.serve();
@@ -78,13 +79,15 @@ describe("the shelf", () => {
   test("uploads all of it by itself once the server is back", async () => {
     await scene.serve();
     await untilText(page, "#tide-title", "All safe, here and there");
-    assert.ok(!Object.values(await shelf(page)).includes("here"));
+    await untilShelf(page, { "dropped.txt": "both", "package.json": "both", "waits.txt": "both", "cut.txt": "both", "island.txt": "both" });
     assert.equal((await scene.remote()).size, 10);
   });
 
   test("shows a second tab what the first one does", async () => {
     const second = await scene.open(browser);
     await drop(second, { "from the second tab.txt": "ahoy" });
+    // A tab in the background draws nothing, and waits for nothing.
+    await page.bringToFront();
     await page.waitForFunction(() => document.querySelector("#files").textContent.includes("from the second tab.txt"));
     assert.equal(await read(page, "from the second tab.txt"), "ahoy");
     await second.close();
@@ -94,9 +97,10 @@ describe("the shelf", () => {
     await untilText(page, "#tide-title", "All safe, here and there");
     const other = await scene.browser("second");
     const there = await scene.open(other);
-    await there.waitForFunction(() => document.querySelectorAll('[data-place="there"]').length === 6);
+    const places = async (island) => untilShelf(there, { ...Object.fromEntries(Object.keys(await shelf(page)).map((name) => [name, "there"])), "island.txt": island });
+    await places("there");
     assert.equal(await read(there, "island.txt"), "no server, no remote");
-    await there.waitForFunction(() => document.querySelectorAll('[data-place="both"]').length === 1);
+    await places("both");
     await other.close();
   });
 

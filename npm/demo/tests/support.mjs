@@ -13,7 +13,19 @@ const PROGRAM = process.env.LITTORAL ?? fileURLToPath(new URL("../../../target/r
 const AXE = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 /** The rules of WCAG 2.2 AA, and those that everybody agrees on. */
 const RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"];
-const PATIENCE = 30_000;
+const PATIENCE = 15_000;
+
+/** Tests that tell one story: after one that fails, the others have nothing to go on from. */
+export function chapters(test) {
+  let broken = false;
+  return (name, work) =>
+    test(name, async (context) => {
+      if (broken) return context.skip("the one before failed");
+      broken = true;
+      await work();
+      broken = false;
+    });
+}
 
 /** The page's server with its remote, a place for profiles of browsers, and an end for all of it. */
 export class Scene {
@@ -45,7 +57,8 @@ export class Scene {
     page.troubles = [];
     page.on("pageerror", (error) => page.troubles.push(String(error)));
     await page.setViewport({ width, height, deviceScaleFactor: scale });
-    await page.emulateMediaFeatures([{ name: "prefers-color-scheme", value: dark ? "dark" : "light" }]);
+    page.colours = [{ name: "prefers-color-scheme", value: dark ? "dark" : "light" }];
+    await page.emulateMediaFeatures(page.colours);
     await page.goto(this.demo.url);
     await ready(page);
     return page;
