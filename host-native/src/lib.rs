@@ -21,7 +21,7 @@
 //! | what | where |
 //! |---|---|
 //! | the store, blobs, pairs, and all that decides anything | [`core`] |
-//! | opening a store, or a pair, with all it needs | [`open()`], [`open_pair`] |
+//! | opening a store, a document, or a pair, with all it needs | [`open()`], [`open_documents`], [`open_pair`] |
 //! | a store's volume in a file | [`FileVolume`], [`FileOptions`] |
 //! | a remote's client, and a remote | [`HttpClient`], [`server`] |
 //! | blobs as files in a directory | [`DirectoryBlobs`] |
@@ -71,6 +71,6 @@ pub use directory::DirectoryBlobs;
 pub use driver::{Driver, spawn_driver};
 pub use entropy::OsEntropy;
 pub use http::{HttpBody, HttpClient, HttpOptions};
-pub use open::{open, open_pair};
+pub use open::{open, open_documents, open_pair};
 pub use system::System;
 pub use volume::{FileOptions, FileVolume};

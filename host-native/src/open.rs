@@ -1,10 +1,11 @@
 //! Opening a store with everything it needs, in one call.
 
 use crate::{
-    Driver, FileVolume, OsEntropy, System,
+    Driver, FileVolume, OsEntropy, System, SystemClock,
     block_on::blocking,
     core::{
         Result,
+        doc::{self, Documents},
         engine::{Options, Store},
         pair::{self, Pair, Remote},
     },
@@ -55,6 +56,25 @@ where
     let driven = pair.clone();
     let driver = Driver::spawn(move || async move { driven.drive().await })?;
     Ok((pair, driver))
+}
+
+/// Opens the store in the file at `path`, or makes one, and its document, and starts a thread for the background work of both: `examples/document.rs`.
+///
+/// Close the document before the driver is stopped or dropped.
+///
+/// # Errors
+/// Those of [`open`] and [`Documents::open`].
+pub async fn open_documents(
+    path: impl AsRef<Path>,
+    options: doc::Options,
+) -> Result<(Documents<FileVolume, SystemClock>, Driver)> {
+    let store = open_store(path.as_ref()).await?;
+    let documents = Documents::open(store.clone(), SystemClock, options).await?;
+    let driven = documents.clone();
+    let driver = Driver::spawn(move || async move {
+        futures::join!(store.drive(), driven.drive());
+    })?;
+    Ok((documents, driver))
 }
 
 async fn open_store(path: &Path) -> Result<Store<FileVolume>> {

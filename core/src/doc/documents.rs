@@ -151,8 +151,9 @@ impl<V: Volume, C: Clock> Documents<V, C> {
     /// Opens the document in `store`, which is an empty object before the first commit.
     ///
     /// # Errors
-    /// Those of reading the store; `InvalidInput` for a document that a newer release wrote.
+    /// Those of reading the store; `InvalidInput` for a document that a newer release wrote; `NotImplemented` for the durability `Remote`.
     pub async fn open(store: Store<V>, clock: C, options: Options) -> Result<Self> {
+        check_durability(options.durability)?;
         let view = store.view();
         meta::check_format(&view).await?;
         let next_node = meta::free_node(&view).await?;
@@ -360,6 +361,17 @@ impl<'a> Pending<'a> {
 impl Drop for Pending<'_> {
     fn drop(&mut self) {
         self.0.lock().pending = false;
+    }
+}
+
+/// A document alone has no remote. Asked before anything is changed.
+pub(super) fn check_durability(durability: Durability) -> Result<()> {
+    match durability {
+        Durability::Remote => Err(Error::new(
+            Kind::NotImplemented,
+            "a document alone has no remote: Strict is the most that it gives",
+        )),
+        _ => Ok(()),
     }
 }
 

@@ -15,6 +15,9 @@ use crate::{
 use alloc::{sync::Arc, vec::Vec};
 use core::{ops::RangeInclusive, time::Duration};
 
+/// A range of fewer commits is read through the cache.
+const FEW: u64 = 64;
+
 /// A commit, as the log has it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -60,16 +63,21 @@ impl<V: Volume, C: Clock> Documents<V, C> {
         direction: Direction,
     ) -> Result<History<V, C>> {
         let (rows, _, current) = self.0.now(scope)?;
-        let last = current.min(*range.end());
+        let (first, last) = (*range.start(), current.min(*range.end()));
         let range = KeyRange::between(
-            log_key(scope, *range.start()),
+            log_key(scope, first),
             log_key(scope, last.saturating_add(1)),
         );
+        let scan = rows.view.scan(LOG, range, direction);
         Ok(History {
             inner: self.0.clone(),
             scope,
             pattern: pattern.clone(),
-            scan: rows.view.scan(LOG, range, direction),
+            // A watch asks for few at a time, which are in memory or in the cache.
+            scan: match last.saturating_sub(first) < FEW {
+                true => scan.nearby(),
+                false => scan,
+            },
         })
     }
 }

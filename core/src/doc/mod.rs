@@ -57,6 +57,9 @@ pub use transaction::{Outcome, Transaction};
 pub use value::{Float, MAX_DEPTH, MAX_NAME, Value, ValueKind};
 pub use watch::{Event, Watch};
 
+#[doc(hidden)]
+pub use rows::fuzz;
+
 use crate::{Error, Kind};
 
 /// What is no document's value, path or patch at all.

@@ -385,6 +385,31 @@ pub(crate) fn unreadable(what: &str) -> Error {
     )
 }
 
+/// Parses `bytes` as each kind of row and key: for fuzzing. An edge and an entry of the log encode to something that is the same again.
+///
+/// Returns whether any of them parsed.
+#[doc(hidden)]
+pub fn fuzz(bytes: &[u8]) -> bool {
+    let edge = Edge::decode(bytes).ok();
+    let entry = super::entry::Entry::decode(bytes).ok();
+    if let Some(edge) = &edge {
+        assert!(Edge::decode(&edge.encode()).is_ok_and(|again| again == *edge));
+    }
+    if let Some(entry) = &entry {
+        let again = super::entry::Entry::decode(&entry.encode());
+        assert!(again.is_ok_and(|again| again == *entry));
+    }
+    let others = [
+        super::transaction_rows::is_row(bytes),
+        super::retention::Removed::decode(bytes).is_ok(),
+        past_parts(bytes).is_ok(),
+        head_parts(bytes).is_ok(),
+        super::slot::as_number(bytes).is_ok(),
+        super::slot::between(Some(bytes), None).is_ok(),
+    ];
+    edge.is_some() || entry.is_some() || others.contains(&true)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -24,6 +24,9 @@ use futures::future::{Either, select};
 /// Participants of one transaction.
 const MAX_PARTICIPANTS: usize = 1000;
 
+/// No timer is asked for more: a clock that is set meanwhile is noticed, and no host has to count further.
+const LONGEST_NAP: Duration = Duration::from_secs(60 * 60);
+
 /// A change that several participants make together: each joins once with a path, a match and a patch; when the last one has joined, all
 /// matches are evaluated and all patches applied as one commit, or nothing is.
 ///
@@ -446,7 +449,8 @@ impl<V: Volume, C: Clock> Inner<V, C> {
             }
             let left = kept.deadline.saturating_sub(self.millis());
             if left > 0 {
-                let sleep = pin!(self.clock.sleep(Duration::from_millis(left)));
+                let nap = Duration::from_millis(left).min(LONGEST_NAP);
+                let sleep = pin!(self.clock.sleep(nap));
                 if let Either::Left(_) = select(pin!(ended), sleep).await {
                     continue;
                 }

@@ -227,6 +227,11 @@ impl Join {
     }
 }
 
+/// Whether it is a transaction, or what a participant joined with.
+pub(crate) fn is_row(bytes: &[u8]) -> bool {
+    Kept::decode(bytes).is_ok() || Join::decode(bytes).is_ok()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -2,7 +2,7 @@
 
 use super::{
     Documents, Match, Op, Patch, Path, ToPath,
-    documents::{Inner, Writer},
+    documents::{Inner, Writer, check_durability},
     entry::Entry,
     meta,
     normal::normalize,
@@ -71,6 +71,7 @@ impl<V: Volume, C: Clock> Inner<V, C> {
         matching: Option<Match>,
         durability: Durability,
     ) -> Result<u64> {
+        check_durability(durability)?;
         let mut writer = self.writer.lock().await;
         let path = self.keys().resolve(path)?;
         let tip = self.tip(scope)?;

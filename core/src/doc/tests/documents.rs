@@ -172,6 +172,16 @@ fn a_refused_patch_takes_no_number() {
 }
 
 #[test]
+fn a_durability_that_cannot_be_had_is_refused_before_anything_is_changed() {
+    block_on(async {
+        let doc = new().await;
+        let asked = doc.patch_with("a", Patch::set(1), None, crate::engine::Durability::Remote);
+        assert_eq!(asked.await.unwrap_err().kind(), Kind::NotImplemented);
+        assert_eq!(doc.current_commit(), 0);
+    });
+}
+
+#[test]
 fn declared_keys_are_used_and_kept() {
     block_on(async {
         let (volume, clock) = (MemoryVolume::new(), Time::default());
