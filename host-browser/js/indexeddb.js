@@ -17,7 +17,7 @@ import { Rows } from "./rows.js";
 const STORE = "rows";
 const HEAD = "head";
 /** A longer write becomes several rows: a read fetches whole rows. */
-const ROW = 64 << 10;
+const ROW = 16 << 10;
 /** More than this does not wait in memory for a `sync`. */
 const WAITING = 8 << 20;
 
@@ -90,6 +90,8 @@ class IndexedDbVolume {
   #connection;
   #unlock;
   #head;
+  /** The connection that is known to lead to this store. @type {IDBDatabase | undefined} */
+  #known;
   /** The head has to be written. */
   #changed = false;
   #rows;
@@ -220,6 +222,7 @@ class IndexedDbVolume {
   async #write(changes, head) {
     await this.#connection.run("readwrite", (transaction) => {
       const rows = transaction.objectStore(STORE);
+      const { db } = transaction;
       let gone = false;
       const write = () => {
         for (const change of changes) {
@@ -230,7 +233,8 @@ class IndexedDbVolume {
         rows.put({ len: head.len, id: head.id }, HEAD);
         transaction.commit?.();
       };
-      if (!head.stored) write();
+      // Nobody can delete a database while this connection to it is open.
+      if (!head.stored || this.#known === db) write();
       else {
         const found = rows.get(HEAD);
         found.onsuccess = () => {
@@ -241,6 +245,7 @@ class IndexedDbVolume {
       }
       return () => {
         if (gone) throw makeError("Corrupt", "the database was deleted while the store was open: what was in it is gone");
+        this.#known = db;
       };
     });
   }
