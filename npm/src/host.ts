@@ -102,6 +102,8 @@ export class Host {
   readonly mode: StorageMode;
   /** Why it takes no calls any more. */
   broken: LittoralError | undefined;
+  /** Told once when it breaks. */
+  onBroken: (error: LittoralError) => void = () => {};
   #engine: Engine;
   #volume: VolumeHost;
   #remote: boolean;
@@ -142,8 +144,12 @@ export class Host {
 
   /** The engine met a mistake of its own. */
   poison(error: unknown): LittoralError {
-    this.broken ??= new LittoralError("Poisoned", POISONED, { cause: error });
-    this.#volume.close();
+    if (!this.broken) {
+      this.broken = new LittoralError("Poisoned", POISONED, { cause: error });
+      this.#volume.close();
+      // The answer to the call that met it goes first.
+      setTimeout(() => this.onBroken(this.broken!));
+    }
     return this.broken;
   }
 

@@ -4,7 +4,7 @@ import { readFileSync } from "node:fs";
 import { parentPort, workerData } from "node:worker_threads";
 import { Callee, type Message } from "./calls.js";
 import { openFile } from "./file.js";
-import { toWire, wrap } from "./errors.js";
+import { type LittoralError, toWire, wrap } from "./errors.js";
 import { Host, load } from "./host.js";
 import { MemoryVolume } from "./memory.js";
 import type { EngineOptions, StorageMode } from "./options.js";
@@ -27,6 +27,7 @@ const opened = (async () => {
   const mode: StorageMode = { backend: memory ? "memory" : "file", why: memory ? "asked for: it is forgotten with the process" : "", lost: false };
   const volume = memory ? new MemoryVolume() : openFile(start.path);
   host = await Host.open(start, { volume, mode });
+  host.onBroken = end;
   void host.watch((news) => post({ news }));
   return mode;
 })();
@@ -45,11 +46,12 @@ const callee = new Callee(
 port.on("message", (message: Message) => callee.receive(message));
 
 // A panic inside of background work. Node would end the whole process.
-const broke = (thrown: unknown) => {
-  const error = host?.poison(thrown) ?? wrap(thrown);
+const broke = (thrown: unknown) => (host ? void host.poison(thrown) : end(wrap(thrown)));
+
+function end(error: LittoralError): void {
   callee.fail(error);
   post({ ended: toWire(error) });
   port.close();
-};
+}
 process.on("uncaughtException", broke);
 process.on("unhandledRejection", broke);

@@ -67,6 +67,7 @@ export class Tab {
   #looking: ReturnType<typeof setTimeout> | undefined;
   #mode = promise<StorageMode>();
   #closing = false;
+  #ended = false;
 
   constructor(post: Post, exit: () => void) {
     this.#post = post;
@@ -88,11 +89,13 @@ export class Tab {
 
   /** The engine met a mistake of its own: nothing goes on here. */
   broke(thrown: unknown): void {
-    const error = this.#host?.poison(thrown) ?? wrap(thrown);
-    this.#end(error);
+    if (this.#host) this.#host.poison(thrown);
+    else this.#end(wrap(thrown));
   }
 
   #end(error: LittoralError): void {
+    if (this.#ended) return;
+    this.#ended = true;
     this.#closing = true;
     for (const { callee } of this.#channels.values()) callee.fail(error);
     this.#page.fail(error);
@@ -231,6 +234,7 @@ export class Tab {
       return;
     }
     this.#host = host;
+    host.onBroken = (error) => this.#end(error);
     this.#mode.resolve(host.mode);
     const callee = new Callee(
       ({ answers }) => answers && this.#owner.receive(answers),

@@ -1,11 +1,22 @@
 // What goes wrong in browsers, done to real ones.
 
 import assert from "node:assert/strict";
+import binaryen from "binaryen";
+import { readFileSync, writeFileSync } from "node:fs";
 import { after, before, describe, test } from "node:test";
 import { BROWSERS, launch, profile } from "./browsers.mjs";
 import { here, serve } from "./serve.mjs";
 
-const folders = { "/dist/": here("dist"), "/": here("tests") };
+const folders = { "/dist/": here("dist"), "/build/": here("build"), "/": here("tests") };
+
+/** The engine with a mistake in it: a get traps, as a panic does. */
+function makeTrapping() {
+  const module = binaryen.readBinary(readFileSync(here("dist/core.wasm")));
+  const { value } = binaryen.getExportInfo(module.getExport("engine_get"));
+  binaryen.Function.setBody(module.getFunction(value), module.unreachable());
+  writeFileSync(here("build/trapping.wasm"), module.emitBinary());
+}
+makeTrapping();
 const BACKENDS = { chromium: ["opfs", "indexeddb"], firefox: ["opfs", "indexeddb"], webkit: ["indexeddb"] };
 const sleep = (time) => new Promise((resolve) => setTimeout(resolve, time));
 
@@ -141,6 +152,25 @@ for (const name of BROWSERS) {
       await second.run(async () => store.close());
       await first.close();
       await second.close();
+    });
+
+    test("an engine that traps ends with a typed error, and opening again recovers", async () => {
+      const page = await open();
+      const found = await page.run(async () => {
+        const { open } = await import("/dist/slim.js");
+        const store = await open("trapped", { module: "/build/trapping.wasm" });
+        const pointer = await store.blobs.put("safe");
+        const calls = await Promise.all([store.blobs.get(pointer), store.blobs.stat(pointer), store.blobs.get(pointer)].map((call) => call.catch((error) => error.code)));
+        // By then the worker is gone.
+        await new Promise((resolve) => setTimeout(resolve, 100));
+        const later = await store.blobs.has([pointer]).catch((error) => [error.name, error.code]);
+        const again = await littoral.open("trapped");
+        const text = await again.blobs.text(pointer);
+        await again.close();
+        return { first: calls[0], last: calls[2], later, text };
+      });
+      assert.deepEqual(found, { first: "Poisoned", last: "Poisoned", later: ["LittoralError", "Poisoned"], text: "safe" });
+      await page.close();
     });
 
     if (name === "webkit") return;
