@@ -54,7 +54,7 @@ pub fn test() -> Result<()> {
     let tests = tests
         .iter()
         .filter_map(|path| path.strip_prefix("npm").ok());
-    node("--test --test-concurrency=2 --test-reporter=spec")
+    node("--test --test-concurrency=1 --test-reporter=spec")
         .args(tests)
         .run()
 }
