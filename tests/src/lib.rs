@@ -5,6 +5,7 @@
 //! |---|---|
 //! | [`sim`] | a host of which one seed decides everything: schedule, clock, chance, faults |
 //! | [`model`] | what a store must be, and the oracle that is asked after every crash |
+//! | [`paired`] | the same host around a pair of two stores |
 //! | [`workload`] | what the simulated users do |
 //! | [`run`] | one seed, from the empty disk to the verdict |
 //! | [`crash_points`] | every place where a small scenario can crash |
@@ -17,6 +18,7 @@ pub mod documents;
 pub mod flips;
 pub mod golden;
 pub mod model;
+pub mod paired;
 pub mod run;
 pub mod sim;
 pub mod workload;

@@ -102,8 +102,8 @@ struct Books {
     /// No more changes are taken.
     closing: bool,
     closed: bool,
-    /// The store under it is closed too.
-    ended: bool,
+    /// The store under it is closed too, or could not be.
+    ended: Option<Result<()>>,
     counts: Counts,
     /// Differences of commits up to here are in `counts`, whoever reports them later.
     floor: u64,
@@ -149,7 +149,7 @@ impl Account {
                 bound,
                 closing: false,
                 closed: false,
-                ended: false,
+                ended: None,
                 counts,
                 floor,
                 since: None,
@@ -180,6 +180,11 @@ impl Account {
     /// The order that will be handed out next.
     pub fn next_order(&self) -> u64 {
         self.books.lock().next_order
+    }
+
+    /// Changes that were handed an order and of which nobody knows whether they are in the queue.
+    pub fn outstanding(&self) -> u64 {
+        self.books.lock().assigned.len() as u64
     }
 
     /// No row is below the first number; every row that a view taken from now on may lack is at or above the second.
@@ -257,18 +262,18 @@ impl Account {
         }
     }
 
-    /// The store under the pair is closed.
-    pub fn end(&self) {
-        self.books.lock().ended = true;
+    /// The store under the pair is closed, or could not be.
+    pub fn end(&self, closed: Result<()>) {
+        self.books.lock().ended.get_or_insert(closed);
         self.closing.notify(usize::MAX);
     }
 
-    /// Returns once the store under the pair is closed.
-    pub async fn ended(&self) {
+    /// Returns once the store under the pair is closed, or could not be.
+    pub async fn ended(&self) -> Result<()> {
         loop {
             let listener = self.closing.listen();
-            if self.books.lock().ended {
-                return;
+            if let Some(closed) = &self.books.lock().ended {
+                return closed.clone();
             }
             listener.await;
         }

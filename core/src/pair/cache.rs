@@ -16,11 +16,10 @@ use crate::{
     port::Volume,
     sync::Mutex,
 };
-use alloc::vec::Vec;
+use alloc::{collections::BTreeSet, vec::Vec};
 use core::{pin::pin, time::Duration};
 use event_listener::Event;
 use futures::future::{Either, select};
-use hashbrown::HashSet;
 
 /// What is known of uses and sizes in memory.
 pub(super) struct Recency {
@@ -31,7 +30,8 @@ pub(super) struct Recency {
 
 struct Books {
     next_stamp: u64,
-    touched: HashSet<Pointer>,
+    /// In order, so that the same uses give the same stamps.
+    touched: BTreeSet<Pointer>,
     /// Bytes that came since the last count.
     grown: i64,
     /// Something may have become evictable.
@@ -70,7 +70,7 @@ impl Recency {
         Ok(Recency {
             books: Mutex::new(Books {
                 next_stamp: last.saturating_add(1),
-                touched: HashSet::new(),
+                touched: BTreeSet::new(),
                 grown: 0,
                 news: true,
             }),

@@ -105,7 +105,7 @@ impl<V: Volume, S: Remote, E: Environment> Pair<V, S, E> {
                 self.0.account.handover()
             }
             None => {
-                let (handover, order, above) = self.0.account.assign();
+                let (handover, order, above) = self.0.account.assign()?;
                 queued.delete = Some(order);
                 let row = Row {
                     since: self.0.env.now(),

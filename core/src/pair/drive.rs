@@ -290,7 +290,7 @@ impl<V: Volume, S: Remote, E: Environment> Pair<V, S, E> {
 
     /// Whether a change that is still queued keeps later roots back. Only a blob that slow refused does, besides
     /// what is on its way: the root may need it. A refused deletion or root is nothing that others need.
-    async fn holds_roots(
+    pub(super) async fn holds_roots(
         &self,
         view: &crate::engine::View<V>,
         order: u64,

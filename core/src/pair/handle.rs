@@ -130,11 +130,10 @@ impl<V: Volume, S: Remote, E: Environment> Pair<V, S, E> {
             futures::join!(uploads, cache, sweep);
             self.0.account.closed().await;
             let _ = self.write_touched().await;
-            let closed = self.0.store.close().await;
+            let closed = self.close_store().await;
             if let Err(error) = closed {
                 self.0.board.tell(|status| status.last_error = Some(error));
             }
-            self.0.account.end();
         };
         futures::join!(store, ours);
         drop(turn);

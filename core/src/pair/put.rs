@@ -213,7 +213,7 @@ impl<V: Volume, S: Remote, E: Environment> Pair<V, S, E> {
                 .map(|note| (delete, note.missing)),
             None => None,
         };
-        let (mut handover, order, above) = self.0.account.assign();
+        let (mut handover, order, above) = self.0.account.assign()?;
         if let Some((delete, missing)) = refused {
             batch.require_unchanged(TROUBLE, rows::order_key(delete), view);
             batch.delete(TROUBLE, rows::order_key(delete));

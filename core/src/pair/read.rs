@@ -10,6 +10,7 @@ use super::{
 use crate::{
     Error, Kind, Result,
     blob::{BlobStore, Listed, Pointer, Stat, cut_range},
+    engine::View,
     port::Volume,
 };
 use alloc::vec::Vec;
@@ -110,6 +111,8 @@ impl<V: Volume, S: Remote, E: Environment> Pair<V, S, E> {
     /// `Transient`, `Timeout` or `Auth` when slow had to be asked and could not be; `Closed`.
     pub async fn has(&self, pointers: &[Pointer]) -> Result<Vec<bool>> {
         self.0.account.open_or_closed()?;
+        // Before slow is asked: what it answers may be older than a deletion that ends meanwhile.
+        let before = self.0.store.view();
         let mut has = self.0.fast.has(pointers).await?;
         let mut missing = Vec::new();
         for (pointer, has) in pointers.iter().zip(&has) {
@@ -128,7 +131,7 @@ impl<V: Volume, S: Remote, E: Environment> Pair<V, S, E> {
             }
         }
         for (pointer, has) in pointers.iter().zip(&mut has) {
-            *has = *has && !self.is_hidden(pointer).await?;
+            *has = *has && !self.is_hidden_since(&before, pointer).await?;
         }
         Ok(has)
     }
@@ -144,6 +147,8 @@ impl<V: Volume, S: Remote, E: Environment> Pair<V, S, E> {
         let limit = limit.max(1);
         let mut after = after;
         loop {
+            // As in `has`.
+            let before = self.0.store.view();
             let fast = self.0.fast.list(after, limit).await?;
             let slow = self
                 .moving(&Progress::default(), self.0.slow.list(after, limit))
@@ -155,7 +160,9 @@ impl<V: Volume, S: Remote, E: Environment> Pair<V, S, E> {
             };
             let mut page = Vec::new();
             for row in merge(fast, slow) {
-                if row.pointer <= end && page.len() < limit && !self.is_hidden(&row.pointer).await?
+                if row.pointer <= end
+                    && page.len() < limit
+                    && !self.is_hidden_since(&before, &row.pointer).await?
                 {
                     page.push(row);
                 }
@@ -170,6 +177,11 @@ impl<V: Volume, S: Remote, E: Environment> Pair<V, S, E> {
     /// Whether the blob was deleted, and slow and fast have not both forgotten it yet.
     pub(super) async fn is_hidden(&self, pointer: &Pointer) -> Result<bool> {
         Ok(self.queued(&self.0.store.view(), pointer).await?.hidden)
+    }
+
+    /// Whether it was hidden in the view `before`, or is now.
+    async fn is_hidden_since(&self, before: &View<V>, pointer: &Pointer) -> Result<bool> {
+        Ok(self.queued(before, pointer).await?.hidden || self.is_hidden(pointer).await?)
     }
 
     /// Looks in fast: `None` where it is not, or is damaged.

@@ -300,7 +300,7 @@ impl<V: Volume, S: Remote, E: Environment> Pair<V, S, E> {
             }
             let mut batch = Batch::new();
             batch.require_unchanged(UNSETTLED, key.clone(), &view);
-            let (handover, order, above) = self.0.account.assign();
+            let (handover, order, above) = self.0.account.assign()?;
             queued.put = Some(order);
             queued.size = listed.size;
             let row = Row {

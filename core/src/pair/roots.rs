@@ -33,12 +33,15 @@ impl<V: Volume, S: Remote, E: Environment> Pair<V, S, E> {
     /// could not be, `Closed`.
     pub async fn root(&self, name: &str) -> Result<Option<Pointer>> {
         self.0.account.open_or_closed()?;
-        let view = self.0.store.view();
-        let here = self.0.roots.root_in(&view, name).await?;
-        let state = self.root_state(&view, name).await?;
-        match here.is_some() || state.known.is_some() || state.last.is_some() {
-            true => Ok(here),
-            false => self.refresh_root(name).await,
+        loop {
+            let before = self.look_at_root(&self.0.store.view(), name).await?;
+            if !before.is_unknown() {
+                return Ok(before.here);
+            }
+            let remote = self.ask_root(name).await?;
+            if let Some(here) = self.adopt_root(name, before, remote).await? {
+                return Ok(here);
+            }
         }
     }
 
@@ -65,16 +68,16 @@ impl<V: Volume, S: Remote, E: Environment> Pair<V, S, E> {
         let room = self.0.account.room(0).await?;
         loop {
             let view = self.0.store.view();
-            let mut state = self.root_state(&view, name).await?;
-            let here = self.0.roots.root_in(&view, name).await?;
-            let unknown = here.is_none() && state.known.is_none() && state.last.is_none();
+            let before = self.look_at_root(&view, name).await?;
+            let unknown = before.is_unknown();
             if unknown && !asked {
                 asked = true;
                 if let Some(Ok(remote)) = self.ask(self.0.slow.root(name)).await {
-                    self.adopt_root(name, remote).await?;
+                    self.adopt_root(name, before, remote).await?;
                 }
                 continue;
             }
+            let mut state = before.state;
             let mut batch = Batch::new();
             let expected = if unknown { None } else { from };
             let changes = self
@@ -93,7 +96,7 @@ impl<V: Volume, S: Remote, E: Environment> Pair<V, S, E> {
                     Err(error) => return Err(error),
                 }
             }
-            let (handover, order, above) = self.0.account.assign();
+            let (handover, order, above) = self.0.account.assign()?;
             state.last = Some(order);
             batch.put(ROOTS, key, state.encode());
             let row = Row {
@@ -134,10 +137,13 @@ impl<V: Volume, S: Remote, E: Environment> Pair<V, S, E> {
     pub async fn refresh_root(&self, name: &str) -> Result<Option<Pointer>> {
         self.0.account.open_or_closed()?;
         check_root_name(name)?;
-        let remote = self
-            .moving(&Progress::default(), self.0.slow.root(name))
-            .await?;
-        self.adopt_root(name, remote).await
+        loop {
+            let before = self.look_at_root(&self.0.store.view(), name).await?;
+            let remote = self.ask_root(name).await?;
+            if let Some(here) = self.adopt_root(name, before, remote).await? {
+                return Ok(here);
+            }
+        }
     }
 
     /// Up to `limit` (at least 1) roots in name order behind `after`: those here, and those of slow that nothing is known of here. An
@@ -192,12 +198,34 @@ impl<V: Volume, S: Remote, E: Environment> Pair<V, S, E> {
         }
     }
 
-    /// Slow says that `name` is at `remote`; where it points here then.
-    async fn adopt_root(&self, name: &str, remote: Option<Pointer>) -> Result<Option<Pointer>> {
+    async fn look_at_root(&self, view: &View<V>, name: &str) -> Result<Seen> {
+        Ok(Seen {
+            here: self.0.roots.root_in(view, name).await?,
+            state: self.root_state(view, name).await?,
+        })
+    }
+
+    async fn ask_root(&self, name: &str) -> Result<Option<Pointer>> {
+        self.moving(&Progress::default(), self.0.slow.root(name))
+            .await
+    }
+
+    /// Slow, asked after `before` was seen here, says that `name` is at `remote`; where it points here then. `None` if the
+    /// root here is not as it was `before`: the answer may be older than a move that slow has acknowledged, or refused,
+    /// since, and must not undo it.
+    async fn adopt_root(
+        &self,
+        name: &str,
+        before: Seen,
+        remote: Option<Pointer>,
+    ) -> Result<Option<Option<Pointer>>> {
         loop {
             let view = self.0.store.view();
-            let here = self.0.roots.root_in(&view, name).await?;
-            let mut state = self.root_state(&view, name).await?;
+            let seen = self.look_at_root(&view, name).await?;
+            if seen != before {
+                return Ok(None);
+            }
+            let Seen { here, mut state } = seen;
             let mut batch = Batch::new();
             let mut handover = self.0.account.handover();
             let mut difference = Counts::default();
@@ -227,7 +255,7 @@ impl<V: Volume, S: Remote, E: Environment> Pair<V, S, E> {
                 Ok(commit) => {
                     self.0.account.give_up(&given_up);
                     handover.happened(commit.commit(), difference);
-                    return Ok(after);
+                    return Ok(Some(after));
                 }
                 Err(error) => {
                     handover.failed();
@@ -265,6 +293,20 @@ impl<V: Volume, S: Remote, E: Environment> Pair<V, S, E> {
             }
         }
         Ok(refused)
+    }
+}
+
+/// A root as it is here.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Seen {
+    here: Option<Pointer>,
+    state: Root,
+}
+
+impl Seen {
+    /// Nobody here ever moved it or asked for it.
+    fn is_unknown(&self) -> bool {
+        self.here.is_none() && self.state.known.is_none() && self.state.last.is_none()
     }
 }
 

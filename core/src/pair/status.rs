@@ -134,7 +134,12 @@ impl<V: Volume, S: Remote, E: Environment> Pair<V, S, E> {
             None => None,
         };
         self.0.account.found_first(first, horizon);
-        let status = self.now();
+        let mut status = self.now();
+        if first.is_none() {
+            // The last change has left the queue; whoever took it out may not have said so yet.
+            (status.queued, status.queued_bytes) = (0, 0);
+            (status.missing, status.failed) = (0, 0);
+        }
         Ok(Pending {
             count: status.queued,
             bytes: status.queued_bytes,

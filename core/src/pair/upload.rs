@@ -354,7 +354,23 @@ impl<V: Volume, S: Remote, E: Environment> Pair<V, S, E> {
         }
     }
 
+    /// Returns once what is queued here survives power loss. The walk sees changes before they are durable: if slow forgot
+    /// a blob and a crash then took the deletion back, the blob would be taken for remote, and never be uploaded again.
+    async fn make_durable(&self) -> Result<()> {
+        let commit = self.0.store.view().commit();
+        if self.0.store.stats().durable_commit >= commit {
+            return Ok(());
+        }
+        let nothing = Batch::new();
+        self.0
+            .store
+            .commit(nothing, Durability::Strict)
+            .await
+            .map(drop)
+    }
+
     async fn try_delete(&self, order: u64, pointer: Pointer) -> Result<Outcome, Failure> {
+        self.make_durable().await.map_err(Failure::Local)?;
         let deleted = self
             .moving(&Progress::default(), self.0.slow.delete(&pointer))
             .await;
@@ -374,6 +390,7 @@ impl<V: Volume, S: Remote, E: Environment> Pair<V, S, E> {
         from: Option<Pointer>,
         to: Option<Pointer>,
     ) -> Result<Outcome, Failure> {
+        self.make_durable().await.map_err(Failure::Local)?;
         self.moving(&Progress::default(), self.0.slow.move_root(name, from, to))
             .await
             .map_err(Failure::Slow)?;

@@ -1,66 +1,95 @@
-//! `simulate --seeds N [--start S]` runs N seeds (`--twice`: each one two times, and compares the
-//! traces); `simulate --seed S` replays one and prints its trace.
+//! `simulate --seeds N [--start S]` runs N seeds of the store and N of the pair (`--of store` or `--of pair`: only these;
+//! `--twice`: each one two times, and compares the traces); `simulate --seed S` replays one and prints its trace.
 
-use littoral_tests::{
-    run::{RARE, run},
-    sim::Marks,
-};
+use littoral_tests::{paired, run, run::Report, sim::Marks};
 use std::{process::ExitCode, time::Instant};
 
 /// So many seeds reach every rare branch.
 const ENOUGH: u64 = 2_000;
+
+/// What is simulated.
+struct Simulation {
+    name: &'static str,
+    run: fn(u64, bool) -> Report,
+    rare: &'static [&'static str],
+}
+
+const SIMULATIONS: [Simulation; 2] = [
+    Simulation {
+        name: "store",
+        run: |seed, loud| run::run(seed, |plan| plan.loud = loud),
+        rare: run::RARE,
+    },
+    Simulation {
+        name: "pair",
+        run: |seed, loud| paired::run(seed, |plan| plan.loud = loud),
+        rare: paired::RARE,
+    },
+];
 
 fn main() -> ExitCode {
     let mut seeds = 1_000;
     let mut start = 0;
     let mut one = None;
     let mut twice = false;
+    let mut of = None;
     let mut arguments = std::env::args().skip(1);
     while let Some(argument) = arguments.next() {
         if argument == "--twice" {
             twice = true;
             continue;
         }
-        let value = arguments.next().and_then(|value| value.parse().ok());
-        match (argument.as_str(), value) {
-            ("--seeds", Some(value)) => seeds = value,
-            ("--start", Some(value)) => start = value,
-            ("--seed", Some(value)) => one = Some(value),
+        let value = arguments.next().unwrap_or_default();
+        match (argument.as_str(), value.parse()) {
+            ("--seeds", Ok(value)) => seeds = value,
+            ("--start", Ok(value)) => start = value,
+            ("--seed", Ok(value)) => one = Some(value),
+            ("--of", _) if SIMULATIONS.iter().any(|s| s.name == value) => of = Some(value),
             _ => {
-                eprintln!("usage: simulate [--seeds N] [--start S] [--twice] | --seed S");
+                eprintln!(
+                    "usage: simulate [--of store|pair] [--seeds N] [--start S] [--twice] | --seed S"
+                );
                 return ExitCode::from(2);
             }
         }
     }
-    match one {
-        Some(seed) => replay(seed),
-        None => many(start, seeds, twice),
+    let wanted = |s: &&Simulation| of.as_ref().is_none_or(|of| s.name == of);
+    let mut failed = false;
+    for simulation in SIMULATIONS.iter().filter(wanted) {
+        failed |= match one {
+            Some(seed) => replay(simulation, seed),
+            None => many(simulation, start, seeds, twice),
+        };
+    }
+    match failed {
+        false => ExitCode::SUCCESS,
+        true => ExitCode::FAILURE,
     }
 }
 
-fn replay(seed: u64) -> ExitCode {
-    let report = run(seed, |plan| plan.loud = true);
+fn replay(simulation: &Simulation, seed: u64) -> bool {
+    let report = (simulation.run)(seed, true);
     println!(
-        "seed {seed}: {} lives, trace {:016x}",
-        report.lives, report.trace
+        "{} seed {seed}: {} lives, trace {:016x}",
+        simulation.name, report.lives, report.trace
     );
     print!("{}", report.marks);
-    verdict(seed, report.failure)
+    verdict(simulation, seed, report.failure)
 }
 
-fn many(start: u64, seeds: u64, twice: bool) -> ExitCode {
+fn many(simulation: &Simulation, start: u64, seeds: u64, twice: bool) -> bool {
     let began = Instant::now();
     let mut marks = Marks::default();
     let mut failed = 0;
     for seed in start..start.saturating_add(seeds) {
-        let mut report = run(seed, |_| ());
-        if twice && run(seed, |_| ()).trace != report.trace {
+        let mut report = (simulation.run)(seed, false);
+        if twice && (simulation.run)(seed, false).trace != report.trace {
             report.failure = Some("a second run of the same seed went another way".into());
         }
         marks.merge(&report.marks);
         if report.failure.is_some() {
             failed += 1;
-            verdict(seed, report.failure);
+            verdict(simulation, seed, report.failure);
             if failed >= 10 {
                 break;
             }
@@ -68,26 +97,28 @@ fn many(start: u64, seeds: u64, twice: bool) -> ExitCode {
     }
     let seconds = began.elapsed().as_secs_f64();
     print!("{marks}");
-    let missing = marks.missing(RARE);
+    let missing = marks.missing(simulation.rare);
     if seeds >= ENOUGH && failed == 0 && !missing.is_empty() {
         println!("never reached: {}", missing.join(", "));
         failed += 1;
     }
     println!(
-        "{seeds} seeds in {seconds:.1} s: {:.0} seeds/s",
+        "{}: {seeds} seeds in {seconds:.1} s: {:.0} seeds/s",
+        simulation.name,
         seeds as f64 / seconds
     );
-    match failed {
-        0 => ExitCode::SUCCESS,
-        _ => ExitCode::FAILURE,
-    }
+    failed > 0
 }
 
-fn verdict(seed: u64, failure: Option<String>) -> ExitCode {
+/// Whether it failed, and how it is replayed.
+fn verdict(simulation: &Simulation, seed: u64, failure: Option<String>) -> bool {
     let Some(failure) = failure else {
-        return ExitCode::SUCCESS;
+        return false;
     };
-    println!("seed {seed} fails: {failure}");
-    println!("  replay it with: cargo xtask simulate --seed {seed}");
-    ExitCode::FAILURE
+    println!("{} seed {seed} fails: {failure}", simulation.name);
+    println!(
+        "  replay it with: cargo xtask simulate --of {} --seed {seed}",
+        simulation.name
+    );
+    true
 }

@@ -1,13 +1,18 @@
 //! Who changes the queue tells here what came of it; who counts it, and who waits for a change, listens here.
 
 use super::{Account, Counts, ORDERS};
+use crate::Result;
 use alloc::{sync::Arc, vec::Vec};
 use event_listener::{Event, EventListener};
 
 impl Account {
     /// Hands out the next order. `Some(number)` is to be written down as above every order, in the same commit.
-    pub fn assign(self: &Arc<Self>) -> (Handover, u64, Option<u64>) {
+    ///
+    /// # Errors
+    /// `Closed` once no more changes are taken: who closes knows then of every change that may still come.
+    pub fn assign(self: &Arc<Self>) -> Result<(Handover, u64, Option<u64>)> {
         let mut books = self.books.lock();
+        books.takes_changes()?;
         let order = books.next_order;
         books.next_order += 1;
         books.assigned.insert(order);
@@ -22,7 +27,7 @@ impl Account {
             renews: None,
             ended: false,
         };
-        (handover, order, write)
+        Ok((handover, order, write))
     }
 
     /// Before a commit that changes the queue without a new order.
@@ -123,6 +128,7 @@ impl Handover {
         self.ended = true;
         if let Some(order) = self.assigned {
             self.account.books.lock().assigned.remove(&order);
+            self.account.board.touch();
         }
     }
 }

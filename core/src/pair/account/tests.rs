@@ -59,18 +59,18 @@ fn a_blob_larger_than_the_bound_is_taken_when_nothing_else_is_queued() {
 fn a_recount_is_exact_while_commits_go_on() {
     let account = account(100, 1_000);
     // Commit 1 is reported, commit 2 happens but its future was dropped.
-    account.assign().0.happened(1, Counts::one(5));
-    drop(account.assign());
+    account.assign().unwrap().0.happened(1, Counts::one(5));
+    drop(account.assign().unwrap());
     assert!(account.in_doubt());
     let recount = account.begin_recount().unwrap();
     // Commit 3 is in the view that is counted, commit 4 is not; both report while it is counted, and
     // commit 2's twin, number 5, after it.
-    let late = account.assign().0;
-    account.assign().0.happened(4, Counts::one(7));
+    let late = account.assign().unwrap().0;
+    account.assign().unwrap().0.happened(4, Counts::one(7));
     let three = Counts::one(5) + Counts::one(5) + Counts::one(1);
     recount.end(3, three);
     late.happened(3, Counts::one(1));
-    account.assign().0.happened(5, Counts::one(2));
+    account.assign().unwrap().0.happened(5, Counts::one(2));
     assert_eq!(account.counts(), three + Counts::one(7) + Counts::one(2));
     assert!(!account.in_doubt());
 }

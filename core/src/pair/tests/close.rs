@@ -175,3 +175,47 @@ fn while_it_closes_a_pair_takes_no_changes_and_reads_go_on() {
     world.run(first).unwrap();
     assert_eq!(close(&mut world, 1).unwrap_err().kind(), Kind::Closed);
 }
+
+#[test]
+fn closing_does_not_wait_for_a_root_that_waits_behind_a_refused_blob() {
+    let mut world = World::new();
+    let needed = Pointer::of(b"needed");
+    world.slow.turn_down(needed, Kind::InvalidInput);
+    world.put(b"needed");
+    let pair = world.pair.clone();
+    world
+        .run(async move { pair.move_root("head", None, Some(needed)).await.map(drop) })
+        .unwrap();
+    let now = world.env.now();
+    assert_eq!(close(&mut world, 1000).unwrap().count, 2);
+    assert!(world.env.now() < now + secs(10));
+}
+
+#[test]
+fn a_put_that_has_not_ended_counts_as_left() {
+    let mut world = World::new();
+    let gate = Gate::new();
+    *world.disk.slow_sync.lock() = Some(gate.clone());
+    let pair = world.pair.clone();
+    let put = world.spawn(async move { pair.put(&b"just now"[..]).await.map(drop) });
+    world.settle();
+    world.pair.pause();
+    assert_eq!(close(&mut world, 10).unwrap().count, 1);
+    *world.disk.slow_sync.lock() = None;
+    gate.open();
+    world.run(put).unwrap();
+}
+
+#[test]
+fn a_store_that_cannot_be_closed_is_told() {
+    for driven in [true, false] {
+        let mut world = match driven {
+            true => World::new(),
+            false => World::undriven(Options::default()),
+        };
+        world.pair.pause();
+        world.put(b"x");
+        world.disk.break_it();
+        assert!(close(&mut world, 10).is_err());
+    }
+}

@@ -365,3 +365,51 @@ fn a_deleted_blob_is_in_no_list() {
         2
     );
 }
+
+#[test]
+fn what_slow_answers_late_does_not_show_a_blob_that_was_deleted_before_the_question() {
+    let mut world = World::new();
+    let pointer = world.remote_put(b"old news");
+    let deletion = Gate::new();
+    world
+        .script
+        .every(Operation::Delete, Fault::Hold(deletion.clone()));
+    world.delete(pointer);
+    let answer = Gate::new();
+    world.slow.hold_answer(&answer);
+    let pair = world.pair.clone();
+    let list = world.spawn(async move { pair.list(None, 10).await });
+    world.settle();
+    world.slow.hold_answer(&answer);
+    let pair = world.pair.clone();
+    let has = world.spawn(async move { pair.has(&[pointer]).await });
+    world.settle();
+    // The deletion ends on both sides, and its tombstone goes, before the answers arrive.
+    deletion.open();
+    world.sync().unwrap();
+    assert!(!world.remote_has(pointer));
+    answer.open();
+    assert_eq!(world.run(list).unwrap(), []);
+    assert_eq!(world.run(has).unwrap(), [false]);
+}
+
+#[test]
+fn slow_forgets_nothing_before_the_deletion_is_durable_here() {
+    let mut world = World::new();
+    let pointer = world.put(b"not yet").pointer();
+    world.sync().unwrap();
+    let gate = Gate::new();
+    *world.disk.slow_sync.lock() = Some(gate.clone());
+    let pair = world.pair.clone();
+    let deletion = world.spawn(async move { pair.delete(&pointer).await });
+    world.settle();
+    // The walk sees the change already; a crash could still take it back.
+    world.pair.wake();
+    world.settle();
+    assert!(world.remote_has(pointer));
+    *world.disk.slow_sync.lock() = None;
+    gate.open();
+    assert!(world.run(deletion).unwrap());
+    world.sync().unwrap();
+    assert!(!world.remote_has(pointer));
+}

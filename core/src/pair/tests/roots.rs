@@ -309,3 +309,54 @@ fn a_full_queue_makes_a_move_wait() {
     world.sync().unwrap();
     assert_eq!(world.remote_root("head"), Some(a));
 }
+
+#[test]
+fn an_answer_of_slow_that_is_older_than_a_move_does_not_undo_it() {
+    for refused in [false, true] {
+        let mut world = World::new();
+        let ours = world.put(b"ours").pointer();
+        let gate = Gate::new();
+        world.slow.hold_answer(&gate);
+        let pair = world.pair.clone();
+        let reader = world.spawn(async move { pair.root("head").await });
+        world.settle();
+        world.pair.pause();
+        let receipt = move_root(&mut world, "head", None, Some(ours)).unwrap();
+        if refused {
+            remote_move(&world, "head", None, Some(Pointer::of(b"theirs")));
+        }
+        world.pair.resume();
+        let _ = world.sync();
+        gate.open();
+        assert_eq!(world.run(reader).unwrap(), Some(ours));
+        assert_eq!(root(&mut world, "head").unwrap(), Some(ours));
+        let second = move_root(&mut world, "head", None, Some(Pointer::of(b"x")));
+        assert_eq!(second.err().unwrap().kind(), Kind::Conflict);
+        // Who lost is told: nobody has given the move up.
+        assert_eq!(world.status().failed, u64::from(refused));
+        let told = world.run(async move { receipt.wait(Durability::Remote).await });
+        assert_eq!(told.is_err(), refused);
+    }
+}
+
+#[test]
+fn a_sync_comes_back_although_a_root_waits_behind_a_refused_blob() {
+    let mut world = World::new();
+    let needed = Pointer::of(b"needed");
+    world.slow.turn_down(needed, Kind::InvalidInput);
+    world.put(b"needed");
+    let receipt = move_root(&mut world, "head", None, Some(needed)).unwrap();
+    let later = world.put(b"later").pointer();
+    assert_eq!(world.sync().unwrap_err().kind(), Kind::InvalidInput);
+    assert!(world.remote_has(later), "all the rest is remote");
+    // The move is not lost: it goes once the blob does.
+    assert_eq!(world.queued(), 2);
+    world.slow.relent();
+    let pair = world.pair.clone();
+    world.run(async move { pair.retry_failed().await }).unwrap();
+    world.sync().unwrap();
+    world
+        .run(async move { receipt.wait(Durability::Remote).await })
+        .unwrap();
+    assert_eq!(world.remote_root("head"), Some(needed));
+}

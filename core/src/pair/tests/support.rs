@@ -136,6 +136,8 @@ impl Entropy for Env {
 pub struct Disk {
     pub bytes: MemoryVolume,
     pub broken: Arc<Mutex<bool>>,
+    /// Syncs wait until it opens.
+    pub slow_sync: Arc<Mutex<Option<Gate>>>,
 }
 
 impl Disk {
@@ -193,6 +195,10 @@ impl Volume for Disk {
 
     async fn sync(&self) -> Result<()> {
         turn().await;
+        let gate = self.slow_sync.lock().clone();
+        if let Some(gate) = gate {
+            gate.wait().await;
+        }
         self.check()?;
         self.bytes.sync().await
     }
@@ -519,9 +525,18 @@ impl<S> Choosy<S> {
         self.turned_down.lock().clear();
     }
 
-    /// The answer to the next `get_range` is held back until the gate opens, with the bytes in it.
+    /// The answer to the next `get_range`, `has`, `list` or `root` is held back until the gate opens, with what was true then in it.
     pub fn hold_answer(&self, gate: &Gate) {
         self.late.lock().push(gate.clone());
+    }
+
+    async fn late<T>(&self, answer: impl Future<Output = T>) -> T {
+        let late = self.late.lock().pop();
+        let answer = answer.await;
+        if let Some(gate) = late {
+            gate.wait().await;
+        }
+        answer
     }
 
     fn judge(&self, pointer: &Pointer) -> Result<()> {
@@ -557,12 +572,7 @@ impl<S: BlobStore> BlobStore for Choosy<S> {
     }
 
     async fn get_range(&self, pointer: &Pointer, range: Range<u64>) -> Result<Bytes> {
-        let late = self.late.lock().pop();
-        let answer = self.inner.get_range(pointer, range).await;
-        if let Some(gate) = late {
-            gate.wait().await;
-        }
-        answer
+        self.late(self.inner.get_range(pointer, range)).await
     }
 
     async fn stat(&self, pointer: &Pointer) -> Result<Option<Stat>> {
@@ -570,7 +580,7 @@ impl<S: BlobStore> BlobStore for Choosy<S> {
     }
 
     async fn has(&self, pointers: &[Pointer]) -> Result<Vec<bool>> {
-        self.inner.has(pointers).await
+        self.late(self.inner.has(pointers)).await
     }
 
     async fn delete(&self, pointer: &Pointer) -> Result<bool> {
@@ -579,7 +589,7 @@ impl<S: BlobStore> BlobStore for Choosy<S> {
     }
 
     async fn list(&self, after: Option<Pointer>, limit: usize) -> Result<Vec<Listed>> {
-        self.inner.list(after, limit).await
+        self.late(self.inner.list(after, limit)).await
     }
 
     async fn chunks(&self, pointer: &Pointer) -> Result<Option<ChunkList>> {
@@ -606,7 +616,7 @@ impl<S: BlobStore> BlobStore for Choosy<S> {
 
 impl<S: RootStore> RootStore for Choosy<S> {
     async fn root(&self, name: &str) -> Result<Option<Pointer>> {
-        self.inner.root(name).await
+        self.late(self.inner.root(name)).await
     }
 
     async fn move_root(
