@@ -74,6 +74,9 @@ pub struct Simulate {
     /// Only this one, with its whole trace
     #[arg(long)]
     seed: Option<u64>,
+    /// Only this: `store` or `pair`; both without it
+    #[arg(long)]
+    of: Option<String>,
     /// More for the simulator itself: `cargo xtask simulate -- --help`
     #[arg(last = true)]
     rest: Vec<String>,
@@ -85,7 +88,8 @@ impl Simulate {
             Some(seed) => format!("--seed {seed}"),
             None => format!("--seeds {}", self.seeds),
         };
-        simulator().words(&which).args(&self.rest).run()
+        let of = self.of.iter().flat_map(|of| ["--of", of]);
+        simulator().words(&which).args(of).args(&self.rest).run()
     }
 }
 
