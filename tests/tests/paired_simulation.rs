@@ -8,10 +8,10 @@ use littoral_tests::{
 use std::{ops::Range, thread};
 
 /// Runs `seeds` and returns what they reached.
-fn some(seeds: Range<u64>) -> Marks {
+fn some(seeds: Range<u64>, adjust: fn(&mut Plan)) -> Marks {
     let mut marks = Marks::default();
     for seed in seeds {
-        let report = run(seed, |_| ());
+        let report = run(seed, adjust);
         if let Some(failure) = report.failure {
             panic!("{failure}\nreplay it with: cargo xtask simulate --of pair --seed {seed}");
         }
@@ -22,13 +22,25 @@ fn some(seeds: Range<u64>) -> Marks {
 
 #[test]
 fn thousands_of_seeds_keep_every_promise_and_reach_every_rare_branch() {
-    let halves = [0..4_000, 4_000..8_000].map(|seeds| thread::spawn(move || some(seeds)));
+    let halves = [0..4_000, 4_000..8_000].map(|seeds| thread::spawn(move || some(seeds, |_| ())));
     let mut marks = Marks::default();
     for half in halves {
         marks.merge(&half.join().unwrap());
     }
     println!("{marks}");
     assert_eq!(marks.missing(RARE), Vec::<&str>::new());
+}
+
+#[test]
+fn pairs_on_disks_that_fail_in_every_life_keep_every_promise() {
+    let marks = some(0..1_000, |plan| (plan.faulty, plan.lives) = (100, 6));
+    let faults = [
+        "sync failed",
+        "write failed",
+        "no space",
+        "unreadable range",
+    ];
+    assert_eq!(marks.missing(&faults), Vec::<&str>::new());
 }
 
 #[test]

@@ -206,9 +206,17 @@ impl Account {
         self.books.lock().fresh.take()
     }
 
-    /// A change left the queue without slow's acknowledgement.
+    /// These changes leave the queue without slow's acknowledgement.
     pub fn give_up(&self, orders: &[u64]) {
         self.books.lock().given_up.extend(orders);
+    }
+
+    /// They stay after all.
+    pub fn keep(&self, orders: &[u64]) {
+        let mut books = self.books.lock();
+        for order in orders {
+            books.given_up.remove(order);
+        }
     }
 
     /// Whether a change left the queue without slow's acknowledgement.

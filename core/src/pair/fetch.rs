@@ -39,11 +39,14 @@ impl<V: Volume, S: Remote, E: Environment> Pair<V, S, E> {
         if self.is_hidden(pointer).await? {
             return Err(not_found(pointer));
         }
+        let mark = self.0.store.view().get(REMOTE, pointer.as_bytes()).await?;
         let first = match self.piece(pointer, 0).await {
             Ok(first) => first,
             Err(error) if error.kind() == Kind::NotFound => {
-                // Best effort: what slow said is the answer.
-                let _ = self.forget_remote(pointer).await;
+                if let Some(mark) = mark {
+                    // Best effort: what slow said is the answer.
+                    let _ = self.forget_remote(pointer, &mark).await;
+                }
                 return Err(error);
             }
             Err(error) => return Err(error),
@@ -184,10 +187,11 @@ impl<V: Volume, S: Remote, E: Environment> Pair<V, S, E> {
         true
     }
 
-    /// Slow says that it does not have the blob: a mark that it does is wrong, and would keep it from being put again.
-    async fn forget_remote(&self, pointer: &Pointer) -> Result<()> {
+    /// Slow says that it does not have the blob: the mark that it does, from before it was asked, is wrong, and would keep the
+    /// blob from being put again. A newer mark is an upload's that has ended since.
+    async fn forget_remote(&self, pointer: &Pointer, mark: &[u8]) -> Result<()> {
         let view = self.0.store.view();
-        if view.len(REMOTE, pointer.as_bytes()).await?.is_none() {
+        if view.get(REMOTE, pointer.as_bytes()).await?.as_deref() != Some(mark) {
             return Ok(());
         }
         let mut batch = Batch::new();

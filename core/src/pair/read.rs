@@ -124,6 +124,9 @@ impl<V: Volume, S: Remote, E: Environment> Pair<V, S, E> {
             let asked = self
                 .moving(&Progress::default(), self.0.slow.has(&missing))
                 .await?;
+            if asked.len() != missing.len() {
+                return Err(lie("the blobs that it was asked about"));
+            }
             let again = self.0.fast.has(&missing).await?;
             let mut answers = asked.iter().zip(&again).map(|(slow, fast)| *slow || *fast);
             for has in has.iter_mut().filter(|has| !**has) {
@@ -158,6 +161,9 @@ impl<V: Volume, S: Remote, E: Environment> Pair<V, S, E> {
             let Some(end) = ends.into_iter().flatten().map(|row| row.pointer).min() else {
                 return Ok(Vec::new());
             };
+            if after.is_some_and(|after| end <= after) {
+                return Err(lie("a list, which goes backwards"));
+            }
             let mut page = Vec::new();
             for row in merge(fast, slow) {
                 if row.pointer <= end
@@ -223,6 +229,14 @@ fn worse(slow: Error, damaged: Option<Error>) -> Error {
         Some(damaged) if slow.kind() == Kind::NotFound => damaged,
         _ => slow,
     }
+}
+
+/// What slow sent instead of an answer.
+pub(super) fn lie(what: &str) -> Error {
+    Error::new(
+        Kind::Corrupt,
+        alloc::format!("the remote gave a wrong answer for {what}"),
+    )
 }
 
 /// Two pages in pointer order as one.

@@ -10,6 +10,7 @@ use super::{
     account::Counts,
     handle::{Environment, Pair, Remote},
     put::local,
+    read::lie,
     receipt::{Of, Receipt},
     rows::{self, Job, META, META_ORDER, QUEUE, ROOTS, Root, Row, TROUBLE},
     transfer::Progress,
@@ -168,6 +169,9 @@ impl<V: Volume, S: Remote, E: Environment> Pair<V, S, E> {
             let Some(end) = end.cloned() else {
                 return Ok(Vec::new());
             };
+            if after.as_ref().is_some_and(|after| end <= *after) {
+                return Err(lie("a list of roots, which goes backwards"));
+            }
             let mut merged = BTreeMap::new();
             let view = self.0.store.view();
             for (name, pointer) in slow {
@@ -251,14 +255,16 @@ impl<V: Volume, S: Remote, E: Environment> Pair<V, S, E> {
             let key = Bytes::copy_from_slice(name.as_bytes());
             batch.require_unchanged(ROOTS, key.clone(), &view);
             batch.put(ROOTS, key, state.encode());
+            // Before anybody can see that they are gone: gone alone would mean acknowledged.
+            self.0.account.give_up(&given_up);
             match self.0.store.commit(batch, Durability::Local).await {
                 Ok(commit) => {
-                    self.0.account.give_up(&given_up);
                     handover.happened(commit.commit(), difference);
                     return Ok(Some(after));
                 }
                 Err(error) => {
                     handover.failed();
+                    self.0.account.keep(&given_up);
                     if error.kind() != Kind::Conflict {
                         return Err(error);
                     }

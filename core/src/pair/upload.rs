@@ -145,7 +145,11 @@ impl<V: Volume, S: Remote, E: Environment> Pair<V, S, E> {
             Ok(()) => {}
             Err(Failure::Missing(error)) => {
                 // Slow may have it from elsewhere: then nothing is missing.
-                let has = self.0.slow.has(&[pointer]).await.map_err(Failure::Slow)?;
+                let asked = [pointer];
+                let has = self
+                    .moving(&Progress::default(), self.0.slow.has(&asked))
+                    .await
+                    .map_err(Failure::Slow)?;
                 if !has.first().is_some_and(|has| *has) {
                     return Err(Failure::Missing(error));
                 }

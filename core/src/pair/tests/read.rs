@@ -4,6 +4,7 @@ use super::support::{World, error, noise, secs};
 use crate::{
     Kind,
     blob::{BlobStore, Fault, Gate, Operation, Pointer},
+    engine::Durability,
     pair::Options,
 };
 use alloc::vec::Vec;
@@ -290,4 +291,21 @@ fn a_mark_that_slow_has_it_is_dropped_when_slow_says_that_it_has_not() {
     world.put(b"lost by the remote");
     world.sync().unwrap();
     assert!(world.remote_has(pointer));
+}
+
+#[test]
+fn an_answer_of_not_there_that_is_older_than_an_upload_does_not_undo_its_mark() {
+    let mut world = World::new();
+    let pointer = Pointer::of(b"just arrived");
+    let gate = Gate::new();
+    world.slow.hold_answer(&gate);
+    let pair = world.pair.clone();
+    let reader = world.spawn(async move { pair.get(&pointer).await });
+    world.settle();
+    let receipt = world.put(b"just arrived");
+    world.sync().unwrap();
+    gate.open();
+    assert_eq!(&world.run(reader).unwrap()[..], b"just arrived");
+    let reached = world.run(async move { receipt.reached().await });
+    assert_eq!(reached.unwrap(), Durability::Remote);
 }

@@ -453,3 +453,21 @@ fn pause_starts_nothing_and_resume_goes_on() {
     world.pair.resume();
     world.sync().unwrap();
 }
+
+#[test]
+fn a_remote_that_is_silent_about_missing_bytes_does_not_keep_the_others() {
+    let mut world = World::undriven(Options {
+        uploads: 1,
+        ..Options::default()
+    });
+    let missing = world.put(b"missing").pointer();
+    let fast = world.pair.fast().clone();
+    world
+        .run(async move { fast.delete(&missing).await })
+        .unwrap();
+    world.script.every(Operation::Has, Fault::Hold(Gate::new()));
+    world.drive();
+    let other = world.put(b"other").pointer();
+    world.pass(secs(20 * 60));
+    assert!(world.remote_has(other));
+}
