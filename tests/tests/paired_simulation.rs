@@ -2,45 +2,48 @@
 
 use littoral_core::engine::Sabotage;
 use littoral_tests::{
-    paired::{Plan, RARE, run},
+    paired::{Plan, RARE, RARE_ON_A_BAD_DISK, run},
     sim::Marks,
 };
 use std::{ops::Range, thread};
 
-/// Runs `seeds` and returns what they reached.
-fn some(seeds: Range<u64>, adjust: fn(&mut Plan)) -> Marks {
+/// Runs `seeds` on two threads and returns what they reached.
+fn all(of: &'static str, seeds: Range<u64>, adjust: fn(&mut Plan)) -> Marks {
+    let half = seeds.start + (seeds.end - seeds.start) / 2;
+    let halves = [seeds.start..half, half..seeds.end];
+    let threads = halves.map(|seeds| {
+        thread::spawn(move || {
+            let mut marks = Marks::default();
+            for seed in seeds {
+                let report = run(seed, adjust);
+                if let Some(failure) = report.failure {
+                    panic!(
+                        "{failure}\nreplay it with: cargo xtask simulate --of {of} --seed {seed}"
+                    );
+                }
+                marks.merge(&report.marks);
+            }
+            marks
+        })
+    });
     let mut marks = Marks::default();
-    for seed in seeds {
-        let report = run(seed, adjust);
-        if let Some(failure) = report.failure {
-            panic!("{failure}\nreplay it with: cargo xtask simulate --of pair --seed {seed}");
-        }
-        marks.merge(&report.marks);
+    for thread in threads {
+        marks.merge(&thread.join().unwrap());
     }
     marks
 }
 
 #[test]
 fn thousands_of_seeds_keep_every_promise_and_reach_every_rare_branch() {
-    let halves = [0..4_000, 4_000..8_000].map(|seeds| thread::spawn(move || some(seeds, |_| ())));
-    let mut marks = Marks::default();
-    for half in halves {
-        marks.merge(&half.join().unwrap());
-    }
+    let marks = all("pair", 0..8_000, |_| ());
     println!("{marks}");
     assert_eq!(marks.missing(RARE), Vec::<&str>::new());
 }
 
 #[test]
-fn pairs_on_disks_that_fail_in_every_life_keep_every_promise() {
-    let marks = some(0..1_000, |plan| (plan.faulty, plan.lives) = (100, 6));
-    let faults = [
-        "sync failed",
-        "write failed",
-        "no space",
-        "unreadable range",
-    ];
-    assert_eq!(marks.missing(&faults), Vec::<&str>::new());
+fn on_a_disk_that_fails_in_every_life_every_promise_is_kept() {
+    let marks = all("bad-disk", 0..2_000, Plan::on_a_bad_disk);
+    assert_eq!(marks.missing(RARE_ON_A_BAD_DISK), Vec::<&str>::new());
 }
 
 #[test]

@@ -1,9 +1,13 @@
 //! Thousands of simulated stores, each decided by one seed.
 
-use littoral_core::engine::Sabotage;
+use bytes::Bytes;
+use littoral_core::{
+    Kind,
+    engine::{Batch, Durability, Options, Sabotage, Space, Store},
+};
 use littoral_tests::{
     run::{Plan, RARE, run},
-    sim::Marks,
+    sim::{Chance, Disk, Executor, Faults, Loss, Marks, SimEntropy, SimVolume, World},
 };
 use std::{ops::Range, thread};
 
@@ -83,4 +87,36 @@ fn a_store_that_does_not_look_at_checksums_is_caught() {
 #[test]
 fn a_store_that_accepts_a_stale_log_is_caught() {
     is_caught(Sabotage::StaleLogAccepted, 300, |_| ());
+}
+
+/// After a failed sync a host may show what it will never write. Who opens the store again must not build on it.
+#[test]
+fn a_large_value_whose_sync_failed_is_safe_once_the_store_was_opened_again() {
+    let disk = Disk::new();
+    let world = World::new(Chance::new(1));
+    let live = |fails: bool| {
+        let volume = SimVolume::new(&world, &disk, Faults::default());
+        let faults = volume.faults();
+        let life = async move {
+            let entropy = SimEntropy::new(Chance::new(2));
+            let store = Store::open(volume, &entropy, Options::default());
+            let store = store.await.unwrap();
+            let value = Bytes::from(vec![7; 80_000]);
+            if fails {
+                faults.borrow_mut().sync_fails_in = Some(0);
+                let mut batch = Batch::new();
+                batch.put(Space(0x80), "large", value.clone());
+                let told = store.commit(batch, Durability::Strict).await;
+                assert_eq!(told.err().unwrap().kind(), Kind::Poisoned);
+            }
+            let read = store.get(Space(0x80), b"large").await.unwrap();
+            assert_eq!(read, Some(value));
+        };
+        Executor::new(&world).run(100_000, life).unwrap();
+    };
+    live(true);
+    disk.crash(&world, Loss::Process);
+    live(false);
+    disk.crash(&world, Loss::All);
+    live(false);
 }

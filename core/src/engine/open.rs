@@ -18,7 +18,7 @@ use super::{
     superblock::{LOGS, MAGIC, SLOT, Superblock, Unreadable, VERSION},
     table::Table,
     types::{DamagedLog, Options},
-    upkeep::{LogStart, Reason, Upkeep},
+    upkeep::{Built, LogStart, Reason, Upkeep},
     version::{Current, Pack, Unwritten, Version},
 };
 use crate::{
@@ -26,7 +26,7 @@ use crate::{
     port::{Entropy, Volume},
     sync::Mutex,
 };
-use alloc::{sync::Arc, vec::Vec};
+use alloc::{collections::BTreeMap, sync::Arc, vec::Vec};
 use bytes::Bytes;
 use core::{
     ops::Range,
@@ -287,7 +287,8 @@ async fn recover<V: Volume>(
     let (table, new_packs) = if memtable.is_empty() {
         (None, Vec::new())
     } else {
-        disk.build(&memtable, version.tables.is_empty()).await?
+        let bottom = version.tables.is_empty();
+        build(&disk, &memtable, bottom, &replayed.unsure).await?
     };
     let version = version.with(table.as_ref(), &new_packs);
     let start = LogStart {
@@ -341,6 +342,25 @@ async fn recover<V: Volume>(
     Ok(Store(Arc::new(inner)))
 }
 
+/// The table of what was in the logs.
+///
+/// The values of a record whose sync may have failed are written once more: the host may show them, and have given up
+/// writing them, so that the next power loss would take them from under an index that is durable.
+async fn build<V: Volume>(
+    disk: &Disk<V>,
+    memtable: &Memtable,
+    bottom: bool,
+    unsure: &BTreeMap<u64, Bytes>,
+) -> Result<Built> {
+    match disk.build(memtable, bottom, unsure).await {
+        // A full disk is no reason not to open.
+        Err(error) if error.kind() == Kind::Quota && !unsure.is_empty() => {
+            disk.build(memtable, bottom, &BTreeMap::new()).await
+        }
+        built => built,
+    }
+}
+
 async fn read_manifest<V: Volume>(device: &Device<V>, superblock: &Superblock) -> Result<Manifest> {
     let at = superblock.manifest;
     if at.len == 0 {
@@ -360,6 +380,8 @@ async fn read_manifest<V: Volume>(device: &Device<V>, superblock: &Superblock) -
 
 struct Replayed {
     externals: Vec<Ref>,
+    /// Values in packs of which nobody knows whether they survive power loss, by their place.
+    unsure: BTreeMap<u64, Bytes>,
     last_commit: u64,
     damage: Option<Error>,
 }
@@ -388,6 +410,7 @@ async fn replay<V: Volume>(
     let (records, whole) = log::replay(&areas, superblock.alignment, next, superblock.chain);
     let mut replayed = Replayed {
         externals: Vec::new(),
+        unsure: BTreeMap::new(),
         last_commit: superblock.last_commit,
         damage: None,
     };
@@ -399,8 +422,9 @@ async fn replay<V: Volume>(
         .unwrap_or(superblock.last_commit);
     for record in records {
         match replay_record(device, superblock, memtable, len, &record, durable).await {
-            Ok(externals) => {
+            Ok((externals, unsure)) => {
                 replayed.externals.extend(externals);
+                replayed.unsure.extend(unsure);
                 replayed.last_commit = record.last();
             }
             // The record came through and a value that it points at did not: a torn tail.
@@ -421,7 +445,7 @@ async fn replay<V: Volume>(
     }
 }
 
-/// Applies one record; returns the values in packs that it names.
+/// Applies one record; returns the values in packs that it names, and those that may not be durable.
 async fn replay_record<V: Volume>(
     device: &Device<V>,
     superblock: &Superblock,
@@ -429,7 +453,7 @@ async fn replay_record<V: Volume>(
     len: u64,
     record: &log::Record,
     durable: u64,
-) -> Result<Vec<Ref>> {
+) -> Result<(Vec<Ref>, Vec<(u64, Bytes)>)> {
     let damaged = |error: Error| {
         Error::corrupt(Damage::new(
             record.offset..record.offset + record.len,
@@ -438,6 +462,7 @@ async fn replay_record<V: Volume>(
         .with_source(error)
     };
     let mut externals = Vec::new();
+    let mut unsure = Vec::new();
     batch::decode(&record.payload, |operation| {
         if let Operation::Change(_, Change::External(at)) = operation {
             externals.push(at);
@@ -454,14 +479,16 @@ async fn replay_record<V: Volume>(
         }
         // Values of durable records were synced with them; they are checked when they are read.
         if record.last() > durable {
-            device
+            let value = device
                 .read_ref(at, "a value that the log refers to")
                 .await?;
+            unsure.push((at.offset, value));
         }
     }
-    memtable
+    let externals = memtable
         .apply(&record.payload, record.head.first, false)
-        .map_err(damaged)
+        .map_err(damaged)?;
+    Ok((externals, unsure))
 }
 
 /// Adds the pages that values from the log are in: to the pack that they were appended to, or as new packs.

@@ -19,7 +19,7 @@ use super::{
     version::{Current, Pack, Version},
 };
 use crate::{Error, Kind, Result, port::Volume};
-use alloc::{sync::Arc, vec::Vec};
+use alloc::{collections::BTreeMap, sync::Arc, vec::Vec};
 use bytes::Bytes;
 use core::ops::Bound;
 
@@ -289,7 +289,7 @@ impl<V: Volume> Inner<V> {
         };
         let (table, packs) = self
             .disk
-            .build(&sealed.memtable, base.tables.is_empty())
+            .build(&sealed.memtable, base.tables.is_empty(), &BTreeMap::new())
             .await?;
         let start = LogStart {
             epoch: sealed.epoch + 1,
@@ -436,14 +436,21 @@ impl<V: Volume> Inner<V> {
     }
 }
 
+/// What was made of a memtable.
+pub(crate) type Built = (Option<Arc<Table>>, Vec<Arc<Pack>>);
+
 impl<V: Volume> Disk<V> {
-    /// A memtable as a table, its long values in a pack. Nothing is synced.
+    /// A memtable as a table, its long values in a pack. Nothing is synced. Of values that are in a pack already, those in
+    /// `again`, by their place there, are written once more.
     pub(crate) async fn build(
         &self,
         memtable: &Memtable,
         bottom: bool,
-    ) -> Result<(Option<Arc<Table>>, Vec<Arc<Pack>>)> {
-        let mut values = ExtentWriter::new(memtable.long_bytes(SMALL));
+        again: &BTreeMap<u64, Bytes>,
+    ) -> Result<Built> {
+        let more: u64 = again.values().map(|value| value.len() as u64).sum();
+        let long = memtable.long_bytes(SMALL).saturating_add(more);
+        let mut values = ExtentWriter::new(long);
         let mut out = TableWriter::new(memtable.bytes() as u64);
         let mut behind: Option<Bytes> = None;
         loop {
@@ -454,6 +461,13 @@ impl<V: Volume> Disk<V> {
             let Some((last, _)) = page.last() else { break };
             behind = Some(last.clone());
             for (key, found) in page {
+                let found = match found {
+                    Found::Value(Value::External(at)) => match again.get(&at.offset) {
+                        Some(value) => Found::Value(Value::Inline(value.clone())),
+                        None => found,
+                    },
+                    found => found,
+                };
                 let value = match found {
                     Found::Value(Value::Inline(value)) if value.len() >= SMALL => {
                         Some(Value::External(Ref {

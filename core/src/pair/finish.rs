@@ -21,7 +21,8 @@ impl<V: Volume, S: Remote, E: Environment> Pair<V, S, E> {
     /// # Errors
     /// The reason of the oldest change that slow refused for good or whose bytes are missing, once
     /// everything else is remote that such a change does not hold back (a blob that is not remote holds back the roots that
-    /// were moved after it was put); `Auth` as soon as slow wants other credentials; `Timeout` when cancelled; `Closed`.
+    /// were moved after it was put); `Auth` as soon as slow wants other credentials; `Poisoned` when the store here takes no more writes; `Timeout` when
+    /// cancelled; `Closed`.
     pub async fn sync(&self, cancel: impl Future<Output = ()>) -> Result<()> {
         self.0.account.open_or_closed()?;
         let target = self.0.account.next_order();
@@ -128,6 +129,12 @@ impl<V: Volume, S: Remote, E: Environment> Pair<V, S, E> {
                 let queued = view.len(QUEUE, &rows::order_key(order)).await?.is_some();
                 if !queued || self.note(&view, order).await?.is_some() {
                     break;
+                }
+                if self.0.store.stats().poisoned {
+                    return Err(Error::new(
+                        Kind::Poisoned,
+                        "the store here takes no more writes, so nothing leaves the queue: open it again",
+                    ));
                 }
                 drop(view);
                 select(listener, news).await;

@@ -1,29 +1,42 @@
-//! `simulate --seeds N [--start S]` runs N seeds of the store and N of the pair (`--of store` or `--of pair`: only these;
-//! `--twice`: each one two times, and compares the traces); `simulate --seed S` replays one and prints its trace.
+//! `simulate --seeds N [--start S]` runs N seeds of the store, N of the pair, and N of the pair on a disk that fails in
+//! every life (`--of store`, `--of pair`, `--of bad-disk`: only these; `--twice`: each one two times, and compares the
+//! traces); `simulate --seed S` replays one and prints its trace.
 
 use littoral_tests::{paired, run, run::Report, sim::Marks};
 use std::{process::ExitCode, time::Instant};
-
-/// So many seeds reach every rare branch.
-const ENOUGH: u64 = 2_000;
 
 /// What is simulated.
 struct Simulation {
     name: &'static str,
     run: fn(u64, bool) -> Report,
     rare: &'static [&'static str],
+    /// So many seeds reach every rare event.
+    enough: u64,
 }
 
-const SIMULATIONS: [Simulation; 2] = [
+const SIMULATIONS: [Simulation; 3] = [
     Simulation {
         name: "store",
         run: |seed, loud| run::run(seed, |plan| plan.loud = loud),
         rare: run::RARE,
+        enough: 2_000,
     },
     Simulation {
         name: "pair",
         run: |seed, loud| paired::run(seed, |plan| plan.loud = loud),
         rare: paired::RARE,
+        enough: 8_000,
+    },
+    Simulation {
+        name: "bad-disk",
+        run: |seed, loud| {
+            paired::run(seed, |plan| {
+                plan.on_a_bad_disk();
+                plan.loud = loud;
+            })
+        },
+        rare: paired::RARE_ON_A_BAD_DISK,
+        enough: 2_000,
     },
 ];
 
@@ -47,7 +60,7 @@ fn main() -> ExitCode {
             ("--of", _) if SIMULATIONS.iter().any(|s| s.name == value) => of = Some(value),
             _ => {
                 eprintln!(
-                    "usage: simulate [--of store|pair] [--seeds N] [--start S] [--twice] | --seed S"
+                    "usage: simulate [--of store|pair|bad-disk] [--seeds N] [--start S] [--twice] | --seed S"
                 );
                 return ExitCode::from(2);
             }
@@ -98,7 +111,7 @@ fn many(simulation: &Simulation, start: u64, seeds: u64, twice: bool) -> bool {
     let seconds = began.elapsed().as_secs_f64();
     print!("{marks}");
     let missing = marks.missing(simulation.rare);
-    if seeds >= ENOUGH && failed == 0 && !missing.is_empty() {
+    if seeds >= simulation.enough && failed == 0 && !missing.is_empty() {
         println!("never reached: {}", missing.join(", "));
         failed += 1;
     }

@@ -71,7 +71,9 @@ impl Life {
         if self.chance.percent(35) {
             return Ended::Left;
         }
-        if self.chance.percent(40) {
+        let syncs = self.chance.percent(40);
+        // Users who are still there might pause it again.
+        if syncs && users.is_empty() {
             self.sync_in_good_weather(&pair, &closing).await;
         }
         closing.set(true);
@@ -120,7 +122,11 @@ impl Life {
         let synced = user.sync_within(Duration::from_secs(3 * 60 * 60)).await;
         let held = self.waiting_roots(pair).await;
         if matches!(&synced, Err(error) if error.kind() == Kind::Timeout) {
-            self.world.fail("nothing goes wrong, and a sync never ends");
+            let status = pair.status().current();
+            let queue = pair.queue(None, usize::MAX).await;
+            self.world.fail(format_args!(
+                "nothing goes wrong, and a sync never ends: {status:?}, {queue:?}"
+            ));
         }
         if held {
             self.world.mark("root waits behind a refused blob");
@@ -225,7 +231,10 @@ impl Life {
         let restless = self.chance.percent(self.plan.dropped);
         let mut chance = self.chance.fork();
         self.executor.spawn("drive", async move {
-            while restless {
+            loop {
+                if !restless {
+                    return pair.drive().await;
+                }
                 let polls = 1 << chance.below(10);
                 if at_most(polls, pair.drive()).await.is_some() {
                     return;
@@ -237,7 +246,6 @@ impl Life {
                     SimClock::new(&world).sleep(time).await;
                 }
             }
-            pair.drive().await;
         })
     }
 

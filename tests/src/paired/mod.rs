@@ -24,7 +24,7 @@ mod user;
 mod weather;
 
 pub use ledger::{Answer, Blob, Change, Ledger};
-pub use plan::{Plan, RARE};
+pub use plan::{Plan, RARE, RARE_ON_A_BAD_DISK};
 pub use remote::{SimPair, SimRemote};
 pub use run::run;
 pub use weather::Weather;

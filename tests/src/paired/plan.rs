@@ -96,6 +96,12 @@ impl Plan {
         }
     }
 
+    /// A disk that fails in every one of many lives.
+    pub fn on_a_bad_disk(&mut self) {
+        self.faulty = 100;
+        self.lives = 6;
+    }
+
     /// Fills the ledger with the blobs of this run; those that are elsewhere first.
     pub(super) fn fill(&self, ledger: &mut Ledger, chance: &mut Chance) {
         while (ledger.blobs.len() as u64) < self.blobs {
@@ -153,4 +159,16 @@ pub const RARE: &[&str] = &[
     "synced but for what was refused",
     "transient reported",
     "upload garbled",
+];
+
+/// The same for runs [on a bad disk](Plan::on_a_bad_disk).
+pub const RARE_ON_A_BAD_DISK: &[&str] = &[
+    "handle revoked",
+    "no space",
+    "poisoned",
+    "read failed",
+    "sync failed",
+    "sync never returned",
+    "unreadable range",
+    "write failed",
 ];

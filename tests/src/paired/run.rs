@@ -220,7 +220,8 @@ impl Run {
     /// whole again after a repair.
     fn rot(&mut self) -> Result<(), String> {
         let size = self.disk.size();
-        for _ in 0..self.chance.within(1..20) {
+        let flips = *self.chance.pick(&[2, 20, 200]);
+        for _ in 0..flips {
             let byte = self.chance.below(size.max(1));
             let bit = self.chance.below(8) as u8;
             self.world
@@ -272,7 +273,9 @@ async fn settle(
     for item in pair.queue(None, usize::MAX).await? {
         let conflict = item.trouble.as_ref().map(|t| t.reason().kind()) == Some(Kind::Conflict);
         if !(conflict && matches!(item.change, Change::MoveRoot { .. })) {
-            return Ok(Err(format!("all is well, and {item:?} is still queued")));
+            return Ok(Err(format!(
+                "all is well, {item:?} is still queued, and sync says {synced:?}"
+            )));
         }
     }
     if let Err(error) = synced

@@ -248,8 +248,11 @@ impl Volume for SimVolume {
         if self.fault(|f| &mut f.sync_fails_in, "sync failed") {
             let mut disk = self.disk.0.borrow_mut();
             disk.contract.failed();
-            // The host believes now that these pages are clean: no later sync writes them.
-            disk.unsynced.retain(|change| !covered.contains(&change.id));
+            // The host believes now that these pages are clean: no later sync writes them. Lengths are metadata,
+            // which it still knows to be dirty.
+            disk.unsynced.retain(|change| {
+                matches!(change.what, What::SetLen(_)) || !covered.contains(&change.id)
+            });
             return Err(Error::new(Kind::Transient, "simulated: sync error"));
         }
         self.disk.0.borrow_mut().synced(&covered);

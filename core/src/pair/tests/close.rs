@@ -219,3 +219,20 @@ fn a_store_that_cannot_be_closed_is_told() {
         assert!(close(&mut world, 10).is_err());
     }
 }
+
+#[test]
+fn a_sync_over_a_store_that_takes_no_more_writes_comes_back() {
+    let mut world = World::with(Options {
+        uploads: 1,
+        ..Options::default()
+    });
+    world.script.offline();
+    world.put(b"x");
+    world.put(b"y");
+    world.disk.break_it();
+    world.script.heal();
+    world.pair.wake();
+    assert_eq!(world.sync().unwrap_err().kind(), Kind::Poisoned);
+    // What is in memory is not what is in the store any more.
+    assert!(close(&mut world, 1).is_err());
+}
