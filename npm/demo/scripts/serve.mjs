@@ -1,6 +1,8 @@
 // Serves the page, and runs a remote beside it that can be taken down: `littoral serve`, as anybody would run it.
 //
 //   node scripts/serve.mjs --littoral PROGRAM --store FILE [--port 8420] [--remote-port 7420]
+//
+// `PORT` and `REMOTE_PORT` in the environment do the same.
 
 import { spawn } from "node:child_process";
 import { readFile } from "node:fs/promises";
@@ -147,8 +149,8 @@ if (process.argv[1] === fileURLToPath(import.meta.url)) {
     options: {
       littoral: { type: "string", default: "littoral" },
       store: { type: "string", default: "demo-remote.littoral" },
-      port: { type: "string", default: "8420" },
-      "remote-port": { type: "string", default: "7420" },
+      port: { type: "string", default: process.env.PORT ?? "8420" },
+      "remote-port": { type: "string", default: process.env.REMOTE_PORT ?? "7420" },
     },
   });
   const demo = await serveDemo({
@@ -156,6 +158,10 @@ if (process.argv[1] === fileURLToPath(import.meta.url)) {
     store: values.store,
     port: Number(values.port),
     remotePort: Number(values["remote-port"]),
+  }).catch((error) => {
+    const taken = error.code === "EADDRINUSE" ? `port ${error.port} is taken` : error.message;
+    console.error(`The demo does not start: ${taken}. PORT and REMOTE_PORT choose others than 8420 and 7420.`);
+    process.exit(1);
   });
   console.log(`The shelf is at ${demo.url}, its remote at ${demo.remote.url}. Ctrl-C ends both.`);
   for (const signal of ["SIGINT", "SIGTERM"]) {

@@ -3,7 +3,7 @@
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
-import { Scene, drop, untilText } from "./support.mjs";
+import { Scene, untilText } from "./support.mjs";
 
 const FOLDER = process.env.PICTURES;
 const DEVICES = { desktop: { width: 1280, height: 860 }, phone: { width: 390, height: 844, scale: 2 } };
@@ -20,7 +20,7 @@ describe("pictures", { skip: FOLDER === undefined && "PICTURES is not set" }, ()
     await page.click("#samples");
     await page.waitForFunction(() => document.querySelectorAll('[data-place="both"]').length === 8);
     await scene.demo.remote.down();
-    await drop(page, { "Crew list.txt": "Ada, first watch\nGrace, second watch\nEdsger, cook\n", "Provisions.txt": "Bread\nCheese\nApples\nCoffee\n" });
+    await paste(page, { "The sandbank.jpg": "Seals, far out.jpg", "Night watch.jpg": "Home by moonlight.jpg" });
     await untilText(page, "#tide-title", "The remote cannot be reached");
     await page.waitForFunction(() => document.querySelectorAll('[data-place="here"]').length === 2);
     await page.close();
@@ -48,9 +48,30 @@ describe("pictures", { skip: FOLDER === undefined && "PICTURES is not set" }, ()
   }
 });
 
+/** Pastes pictures that are on the shelf once more, mirrored and under other names. */
+function paste(page, names) {
+  return page.evaluate(async (names) => {
+    const clipboardData = new DataTransfer();
+    for (const file of document.querySelectorAll(".file")) {
+      const name = names[file.querySelector(".name").textContent];
+      if (!name) continue;
+      const image = file.querySelector("img");
+      await image.decode();
+      const canvas = document.createElement("canvas");
+      Object.assign(canvas, { width: image.naturalWidth, height: image.naturalHeight });
+      const context = canvas.getContext("2d");
+      context.scale(-1, 1);
+      context.drawImage(image, -canvas.width, 0);
+      const blob = await new Promise((resolve) => canvas.toBlob(resolve, "image/jpeg"));
+      clipboardData.items.add(new File([blob], name, { type: blob.type }));
+    }
+    dispatchEvent(new ClipboardEvent("paste", { clipboardData }));
+  }, names);
+}
+
 async function picture(page, name, options = {}) {
   // Nothing moves, and every letter is there.
   await page.emulateMediaFeatures([{ name: "prefers-reduced-motion", value: "reduce" }, ...page.colours]);
   await page.evaluate(() => document.fonts.ready);
-  await page.screenshot({ path: join(FOLDER, `${name}.jpg`), type: "jpeg", quality: 84, ...options });
+  await page.screenshot({ path: join(FOLDER, `${name}.jpg`), type: "jpeg", quality: 74, ...options });
 }
