@@ -5,7 +5,7 @@ use futures::{FutureExt, executor::block_on, future::select, pin_mut};
 use littoral_core::{
     Kind, Result,
     engine::{Batch, Direction, Durability, KeyRange, Options, Space, Store},
-    port::{Entropy, MemoryVolume},
+    port::{Entropy, MemoryVolume, Volume},
 };
 use std::collections::BTreeMap;
 
@@ -452,5 +452,67 @@ fn a_reclaim_gives_everything_back_wherever_background_work_was_when_it_began() 
             let stats = store.stats();
             assert!(stats.size < 1_000_000, "after {polls} polls: {stats:?}");
         }
+    });
+}
+
+/// Counts what was read from one volume and not yet written to another.
+#[derive(Clone, Default)]
+struct OnItsWay {
+    read: std::sync::Arc<std::sync::atomic::AtomicU64>,
+    written: std::sync::Arc<std::sync::atomic::AtomicU64>,
+}
+
+struct Counted(MemoryVolume, OnItsWay);
+
+impl Volume for Counted {
+    async fn len(&self) -> Result<u64> {
+        self.0.len().await
+    }
+
+    async fn set_len(&self, len: u64) -> Result<()> {
+        self.0.set_len(len).await
+    }
+
+    async fn read_at(&self, offset: u64, len: usize) -> Result<Bytes> {
+        use std::sync::atomic::Ordering::SeqCst;
+        let read = self.1.read.fetch_add(len as u64, SeqCst);
+        let waiting = read.saturating_sub(self.1.written.load(SeqCst));
+        assert!(waiting < 16 << 20, "{waiting} bytes wait in memory");
+        self.0.read_at(offset, len).await
+    }
+
+    async fn write_at(&self, offset: u64, bytes: Bytes) -> Result<()> {
+        use std::sync::atomic::Ordering::SeqCst;
+        self.1.written.fetch_add(bytes.len() as u64, SeqCst);
+        self.0.write_at(offset, bytes).await
+    }
+
+    async fn discard(&self, range: std::ops::Range<u64>) -> Result<()> {
+        self.0.discard(range).await
+    }
+
+    async fn sync(&self) -> Result<()> {
+        self.0.sync().await
+    }
+}
+
+#[test]
+fn a_backup_takes_a_bounded_amount_of_memory() {
+    block_on(async {
+        let (volume, entropy) = (MemoryVolume::new(), entropy());
+        let store = open(&volume, &entropy).await;
+        for i in 0..40u32 {
+            let mut batch = Batch::new();
+            batch.put(S, i.to_be_bytes(), vec![i as u8; 1 << 20]);
+            store.commit(batch, Durability::Strict).await.unwrap();
+        }
+        store.close().await.unwrap();
+        drop(store);
+        let way = OnItsWay::default();
+        let source = Store::open(Counted(volume, way.clone()), &entropy, small())
+            .await
+            .unwrap();
+        let target = Counted(MemoryVolume::new(), way);
+        assert_eq!(source.backup(target, &entropy).await.unwrap(), 40);
     });
 }

@@ -15,6 +15,8 @@ use futures::future::{Either, select};
 
 /// Values that are copied in one commit.
 const BATCH: usize = 1 << 20;
+/// Bytes that may wait in memory to be written: every commit that comes to this waits for the disk.
+const UNWRITTEN: usize = 8 << 20;
 /// What an entry takes in the log besides its key and value, at most.
 const ENTRY: usize = 64;
 
@@ -69,6 +71,7 @@ async fn copy_all<V: Volume, T: Volume>(
     // What of a batch goes into the log must fit in half of it.
     let most = (log_size / 4) as usize;
     let (mut size, mut in_log, mut count) = (0, 0, 0u64);
+    let mut unwritten = 0;
     while let Some((key, _)) = scan.next_value().await? {
         let value = scan.value().await?;
         let Some((space, key)) = key.split_first() else {
@@ -79,8 +82,15 @@ async fn copy_all<V: Volume, T: Volume>(
         count += 1;
         batch.put(Space(*space), key, value);
         if size >= BATCH || in_log >= most {
-            copy.commit(core::mem::take(&mut batch), Durability::Memory)
-                .await?;
+            unwritten += size;
+            let durability = match unwritten >= UNWRITTEN {
+                true => Durability::Strict,
+                false => Durability::Memory,
+            };
+            copy.commit(core::mem::take(&mut batch), durability).await?;
+            if durability == Durability::Strict {
+                unwritten = 0;
+            }
             (size, in_log) = (0, 0);
         }
     }
