@@ -3,9 +3,12 @@
 //! The model is naive: the list of all states, of the document and of each scope. What a crash leaves must be one of the moments since the
 //! last strict acknowledgement, as a whole: tree, log, scopes.
 
-use crate::sim::{
-    Chance, Disk, Executor, Faults, Loss, Marks, SimClock, SimEntropy, SimVolume, Stopped, World,
-    yield_now,
+use crate::{
+    run::Report,
+    sim::{
+        Chance, Disk, Executor, Faults, Loss, SimClock, SimEntropy, SimVolume, Stopped, World,
+        yield_now,
+    },
 };
 use littoral_core::{
     Kind, Result,
@@ -15,17 +18,6 @@ use littoral_core::{
     engine::{self, Durability, Sabotage, Store},
 };
 use std::{cell::RefCell, collections::BTreeMap, rc::Rc};
-
-/// What came of one seed.
-#[derive(Clone, Debug)]
-pub struct Report {
-    /// Hash of everything that happened, in order.
-    pub trace: u64,
-    /// The rare things that happened.
-    pub marks: Marks,
-    /// The broken promise, if there is one.
-    pub failure: Option<String>,
-}
 
 /// What a run of some hundred seeds must have reached, or it says nothing about it.
 pub const RARE: &[&str] = &[
@@ -86,8 +78,16 @@ impl Model {
 
 /// Runs one seed; `sabotage` breaks the document on purpose.
 pub fn run(seed: u64, sabotage: Option<Sabotage>) -> Report {
+    simulate(seed, sabotage, false)
+}
+
+/// Runs one seed, and prints its trace if it is to be `loud`.
+pub fn simulate(seed: u64, sabotage: Option<Sabotage>, loud: bool) -> Report {
     let mut chance = Chance::new(seed);
     let world = World::new(chance.fork());
+    if loud {
+        world.speak();
+    }
     world.set_patience(*chance.pick(&[0, 2, 6]));
     let disk = Disk::new();
     let first = Moment {
@@ -100,7 +100,9 @@ pub fn run(seed: u64, sabotage: Option<Sabotage>) -> Report {
     }));
     let keep = chance.within(2..12);
     let mut failure = None;
+    let mut lives = 0;
     for _ in 0..chance.within(1..6) {
+        lives += 1;
         world.revive();
         let crash = chance.percent(75);
         let crash = crash.then(|| 1 << chance.below(13));
@@ -130,8 +132,10 @@ pub fn run(seed: u64, sabotage: Option<Sabotage>) -> Report {
         }
     }
     Report {
+        seed,
         trace: world.trace(),
         marks: world.marks(),
+        lives,
         failure,
     }
 }

@@ -14,7 +14,9 @@ fn every_state_that_is_kept_is_the_fold_of_its_patches() {
             for seed in seeds {
                 let report = run(seed, None);
                 if let Some(failure) = report.failure {
-                    panic!("document seed {seed}: {failure}");
+                    panic!(
+                        "{failure}\nreplay it with: cargo xtask simulate --of document --seed {seed}"
+                    );
                 }
                 marks.merge(&report.marks);
             }

@@ -1,8 +1,8 @@
-//! `simulate --seeds N [--start S]` runs N seeds of the store, N of the pair, and N of the pair on a disk that fails in
-//! every life (`--of store`, `--of pair`, `--of bad-disk`: only these; `--twice`: each one two times, and compares the
+//! `simulate --seeds N [--start S]` runs N seeds of the store, N of the pair, N of the pair on a disk that fails in
+//! every life, and N of documents (`--of store`, `--of pair`, `--of bad-disk`, `--of document`: only these; `--twice`: each one two times, and compares the
 //! traces); `simulate --seed S` replays one and prints its trace.
 
-use littoral_tests::{paired, run, run::Report, sim::Marks};
+use littoral_tests::{documents, paired, run, run::Report, sim::Marks};
 use std::{process::ExitCode, time::Instant};
 
 /// What is simulated.
@@ -14,7 +14,7 @@ struct Simulation {
     enough: u64,
 }
 
-const SIMULATIONS: [Simulation; 3] = [
+const SIMULATIONS: [Simulation; 4] = [
     Simulation {
         name: "store",
         run: |seed, loud| run::run(seed, |plan| plan.loud = loud),
@@ -38,6 +38,12 @@ const SIMULATIONS: [Simulation; 3] = [
         rare: paired::RARE_ON_A_BAD_DISK,
         enough: 2_000,
     },
+    Simulation {
+        name: "document",
+        run: |seed, loud| documents::simulate(seed, None, loud),
+        rare: documents::RARE,
+        enough: 500,
+    },
 ];
 
 fn main() -> ExitCode {
@@ -60,7 +66,7 @@ fn main() -> ExitCode {
             ("--of", _) if SIMULATIONS.iter().any(|s| s.name == value) => of = Some(value),
             _ => {
                 eprintln!(
-                    "usage: simulate [--of store|pair|bad-disk] [--seeds N] [--start S] [--twice] | --seed S"
+                    "usage: simulate [--of store|pair|bad-disk|document] [--seeds N] [--start S] [--twice] | --seed S"
                 );
                 return ExitCode::from(2);
             }
