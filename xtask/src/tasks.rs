@@ -74,7 +74,7 @@ pub struct Simulate {
     /// Only this one, with its whole trace
     #[arg(long)]
     seed: Option<u64>,
-    /// Only this: `store`, `pair`, or `bad-disk` (a pair whose disk fails in every life); without it, all of them
+    /// Only this: `store`, `pair`, `bad-disk` (a pair whose disk fails in every life), or `document`; without it, all of them
     #[arg(long)]
     of: Option<String>,
     /// More for the simulator itself: `cargo xtask simulate -- --help`
