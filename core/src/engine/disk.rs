@@ -86,10 +86,11 @@ impl<V: Volume> Disk<V> {
         Ok(())
     }
 
-    /// Makes the file as short as the map of space says that it is.
-    pub(crate) async fn cut(&self) -> Result<()> {
+    /// Cuts off what is free at the file's end, behind `least`: the length that the durable superblock
+    /// knows. So whatever length the file is given meanwhile or later, none is too short for it.
+    pub(crate) async fn cut(&self, least: u64) -> Result<()> {
         let _resizing = self.resizing.lock().await;
-        let (len, _) = self.space.usage();
+        let len = self.space.cut_tail(least);
         self.device.set_len(len).await
     }
 

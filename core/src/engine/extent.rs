@@ -101,12 +101,7 @@ impl Space {
     /// How long the file must become for an extent of `len` to fit at its end.
     pub(crate) fn needed_len(&self, len: u64) -> u64 {
         let map = self.map.lock();
-        let tail = map
-            .free
-            .iter()
-            .next_back()
-            .filter(|(start, free)| *start + *free == map.len)
-            .map_or(0, |(_, free)| *free);
+        let tail = map.tail().map_or(0, |(_, free)| free);
         (map.len - tail).saturating_add(align(len, PAGE))
     }
 
@@ -120,18 +115,24 @@ impl Space {
         }
     }
 
-    /// Takes the free tail out of the map: the file may now be cut to this length.
-    pub(crate) fn cut_tail(&self) -> Option<Range<u64>> {
+    /// Where the free tail of the file begins; its end if there is none.
+    pub(crate) fn used_len(&self) -> u64 {
+        let map = self.map.lock();
+        map.tail().map_or(map.len, |(start, _)| start)
+    }
+
+    /// Takes what is free at the end of the file, behind `least`, out of the map. Returns the
+    /// length that the file may be cut to.
+    pub(crate) fn cut_tail(&self, least: u64) -> u64 {
         let mut map = self.map.lock();
-        let (&start, &free) = map.free.iter().next_back()?;
-        if start + free != map.len {
-            return None;
+        if let Some((start, free)) = map.tail() {
+            map.free.remove(&start);
+            map.free_bytes -= free;
+            let end = map.len.min(least.max(start));
+            map.len = end;
+            map.give(start..end);
         }
-        map.free.remove(&start);
-        map.free_bytes -= free;
-        let end = map.len;
-        map.len = start;
-        Some(start..end)
+        map.len
     }
 
     /// What has been given back and is waiting; to be passed to `release` when a superblock
@@ -182,6 +183,12 @@ impl Space {
 }
 
 impl Map {
+    /// What is free at the end of the file: where, and how much.
+    fn tail(&self) -> Option<(u64, u64)> {
+        let (&start, &free) = self.free.iter().next_back()?;
+        (start + free == self.len).then_some((start, free))
+    }
+
     fn give(&mut self, range: Range<u64>) {
         if range.is_empty() {
             return;

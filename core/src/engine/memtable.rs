@@ -6,7 +6,7 @@ use super::{
     codec::Ref,
 };
 use crate::{Result, sync::RwLock};
-use alloc::{boxed::Box, collections::BTreeMap, vec::Vec};
+use alloc::{collections::BTreeMap, vec::Vec};
 use bytes::Bytes;
 use core::ops::Bound;
 
@@ -24,13 +24,15 @@ struct Inner {
     entries: BTreeMap<Bytes, Versions>,
     ranges: Vec<(Bytes, Bytes, u64)>,
     bytes: usize,
+    /// Bytes in packs of values that a later change replaced.
+    replaced: u64,
 }
 
-/// A key's newest change and, behind it, older ones that a view may need.
+/// A key's newest change, and older ones that a view may need, oldest first.
 struct Versions {
     commit: u64,
     change: Change,
-    older: Option<Box<Versions>>,
+    older: Vec<(u64, Change)>,
 }
 
 /// What a memtable says of a key.
@@ -183,6 +185,23 @@ impl Memtable {
             .sum()
     }
 
+    /// Bytes in packs that nothing refers to once this is a table.
+    pub(crate) fn garbage(&self) -> u64 {
+        let inner = self.inner.read();
+        let covered = |(key, versions): (&Bytes, &Versions)| {
+            let deleted = inner.covering(key, u64::MAX);
+            deleted
+                .filter(|deleted| *deleted > versions.commit)
+                .map_or(0, |_| in_pack(&versions.change))
+        };
+        let deleted: u64 = if inner.ranges.is_empty() {
+            0
+        } else {
+            inner.entries.iter().map(covered).sum()
+        };
+        inner.replaced + deleted
+    }
+
     pub(crate) fn bytes(&self) -> usize {
         self.inner.read().bytes
     }
@@ -201,21 +220,16 @@ impl Inner {
         };
         self.bytes += cost(&change);
         if let Some(versions) = self.entries.get_mut(&key) {
-            if keep_versions && versions.commit != commit {
-                let old = core::mem::replace(
-                    versions,
-                    Versions {
-                        commit,
-                        change,
-                        older: None,
-                    },
-                );
-                versions.older = Some(Box::new(old));
+            let (then, old) = (
+                core::mem::replace(&mut versions.commit, commit),
+                core::mem::replace(&mut versions.change, change),
+            );
+            self.replaced += in_pack(&old);
+            if keep_versions && then != commit {
+                versions.older.push((then, old));
                 self.bytes += OVERHEAD;
             } else {
-                self.bytes = self.bytes.saturating_sub(cost(&versions.change));
-                versions.commit = commit;
-                versions.change = change;
+                self.bytes = self.bytes.saturating_sub(cost(&old));
             }
             return;
         }
@@ -225,29 +239,28 @@ impl Inner {
             Versions {
                 commit,
                 change,
-                older: None,
+                older: Vec::new(),
             },
         );
     }
 
     fn visible(&self, key: &[u8], versions: &Versions, at: u64) -> Found {
-        let mut versions = Some(versions);
-        while let Some(version) = versions {
-            if version.commit <= at {
-                break;
-            }
-            versions = version.older.as_deref();
+        if versions.commit <= at {
+            return self.found(key, Some((versions.commit, &versions.change)), at);
         }
-        self.found(key, versions, at)
+        let older = &versions.older;
+        let seen = older.partition_point(|(commit, _)| *commit <= at);
+        let newest = seen.checked_sub(1).and_then(|newest| older.get(newest));
+        self.found(key, newest.map(|(commit, change)| (*commit, change)), at)
     }
 
-    fn found(&self, key: &[u8], version: Option<&Versions>, at: u64) -> Found {
+    fn found(&self, key: &[u8], version: Option<(u64, &Change)>, at: u64) -> Found {
         if let Some(deleted) = self.covering(key, at)
-            && version.is_none_or(|version| deleted > version.commit)
+            && version.is_none_or(|(commit, _)| deleted > commit)
         {
             return Found::Deleted;
         }
-        match version.map(|version| &version.change) {
+        match version.map(|(_, change)| change) {
             Some(Change::Inline(value)) => Found::Value(Value::Inline(value.clone())),
             Some(Change::External(at)) => Found::Value(Value::External(*at)),
             Some(Change::Delete) => Found::Deleted,
@@ -264,5 +277,12 @@ impl Inner {
                 *commit <= at && start.as_ref() <= key && key < end.as_ref()
             })
             .map(|(_, _, commit)| *commit)
+    }
+}
+
+fn in_pack(change: &Change) -> u64 {
+    match change {
+        Change::External(at) => u64::from(at.len),
+        _ => 0,
     }
 }

@@ -259,7 +259,7 @@ async fn recover<V: Volume>(
             .collect(),
     };
     let mut upkeep = Upkeep {
-        garbage: manifest.garbage,
+        garbage: manifest.garbage.saturating_add(memtable.garbage()),
         suspect: stale,
         ..Upkeep::default()
     };
@@ -497,15 +497,16 @@ fn add_packs(packs: &mut Vec<Range<u64>>, mut values: Vec<Ref>) {
     let mut fresh: Option<Range<u64>> = None;
     for at in values {
         let range = pages(at.offset..at.end());
-        if let Some(last) = fresh.as_mut().filter(|last| at.offset <= last.end) {
-            last.end = last.end.max(range.end);
-            continue;
-        }
         let index = packs.partition_point(|pack| pack.start <= at.offset);
         if let Some(pack) = index.checked_sub(1).and_then(|index| packs.get_mut(index))
             && at.offset < pack.end
         {
             pack.end = pack.end.max(range.end);
+            continue;
+        }
+        // Only now: a pack may begin right where new values end.
+        if let Some(last) = fresh.as_mut().filter(|last| at.offset <= last.end) {
+            last.end = last.end.max(range.end);
             continue;
         }
         if let Some(done) = fresh.replace(range) {
@@ -551,4 +552,28 @@ fn not_a_store() -> Error {
         Kind::InvalidInput,
         "this is not a Littoral store: name another file, or one that does not exist yet",
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pack_that_begins_where_values_from_the_log_end_stays_a_pack_of_its_own() {
+        let value = |offset, len| Ref {
+            offset,
+            len,
+            checksum: 0,
+        };
+        let mut packs = alloc::vec![2 * PAGE..3 * PAGE];
+        // The first two in a pack that the manifest does not know, the others in the one that it does.
+        let values = [
+            value(2 * PAGE, 5000),
+            value(0, 100),
+            value(100, 2 * PAGE as u32 - 100),
+            value(2 * PAGE + 5000, 10),
+        ];
+        add_packs(&mut packs, values.into());
+        assert_eq!(packs, [0..2 * PAGE, 2 * PAGE..4 * PAGE]);
+    }
 }

@@ -76,6 +76,8 @@ struct Group {
     first: u64,
     commits: u32,
     runs: Vec<(u64, Vec<Bytes>)>,
+    /// Bytes in `runs`.
+    run_len: u64,
     strict: bool,
 }
 
@@ -100,7 +102,7 @@ pub(crate) enum HandOver {
     Done(u64),
     /// Too much is waiting to be written: wait until this commit is in the log.
     Behind(u64),
-    /// Both logs are full: wait for a checkpoint.
+    /// Both logs or both memtables are full: wait for a checkpoint.
     Full,
     /// The batch needs a pack with this much room.
     NeedsPack(u64),
@@ -196,7 +198,8 @@ impl State {
             ));
         }
         let waiting: u64 = self.groups.iter().map(|group| group.len).sum();
-        if waiting > most * 2
+        let run_len: u64 = self.groups.iter().map(|group| group.run_len).sum();
+        if (waiting > most * 2 || run_len > memtable_limit as u64)
             && let Some(front) = self.groups.front()
         {
             return Ok(HandOver::Behind(front.first));
@@ -212,10 +215,12 @@ impl State {
         };
         let joins = joins.is_some();
         let active = self.current.active.clone();
-        let crowded = active.bytes() > memtable_limit || active.range_count() > MAX_RANGES;
-        if end > log_size || crowded {
+        let (bytes, ranges) = (active.bytes(), active.range_count());
+        // While the other one is being turned into a table this one may grow beyond that, by half.
+        let overfull = bytes > memtable_limit / 2 * 3 || ranges > 2 * MAX_RANGES;
+        if end > log_size || bytes > memtable_limit || ranges > MAX_RANGES {
             if self.sealed.is_some() {
-                if end > log_size {
+                if end > log_size || overfull {
                     return Ok(HandOver::Full);
                 }
             } else {
@@ -254,6 +259,7 @@ impl State {
                 first: commit,
                 commits: 0,
                 runs: Vec::new(),
+                run_len: 0,
                 strict: false,
             });
         }
@@ -264,6 +270,7 @@ impl State {
             group.strict |= durability >= Durability::Strict;
             if !batch.run.is_empty() {
                 group.runs.push((base, batch.run.clone()));
+                group.run_len += batch.run_len;
             }
             self.plan.at = group.place.at + log::record_len(group.len, alignment);
         }

@@ -248,7 +248,8 @@ impl<V: Volume> Inner<V> {
         let version = self.state.lock().current.version.clone();
         self.publish(upkeep, &version, Reason::Tables).await?;
         self.publish(upkeep, &version, Reason::Trim).await?;
-        self.disk.cut().await
+        let least = self.state.lock().superblock.file_len;
+        self.disk.cut(least).await
     }
 
     /// Turns the sealed log into a table, if there is one.
@@ -301,7 +302,9 @@ impl<V: Volume> Inner<V> {
             Version::clone(&self.state.lock().current.version).with(table.as_ref(), &packs);
         let made = Checkpointed { table, packs };
         let reason = Reason::Checkpoint(start, made);
-        self.publish(upkeep, &version, reason).await
+        self.publish(upkeep, &version, reason).await?;
+        upkeep.garbage = upkeep.garbage.saturating_add(sealed.memtable.garbage());
+        Ok(())
     }
 
     /// Makes a manifest of `version` and a superblock that refers to it durable.
@@ -339,9 +342,6 @@ impl<V: Volume> Inner<V> {
         // By what the file grows from here on may not survive with the superblock.
         let (len, _) = self.disk.space.usage();
         self.disk.device.sync().await?;
-        if matches!(reason, Reason::Trim) {
-            self.disk.space.cut_tail();
-        }
         let superblock = {
             let now = self.state.lock().superblock;
             let start = match &reason {
@@ -360,7 +360,10 @@ impl<V: Volume> Inner<V> {
                 last_commit: start.last_commit,
                 chain: start.chain,
                 manifest: at,
-                file_len: len.min(self.disk.space.usage().0),
+                file_len: match reason {
+                    Reason::Trim => len.min(self.disk.space.used_len()),
+                    _ => len,
+                },
                 ..now
             }
         };

@@ -1,0 +1,252 @@
+//! What the engine must keep small, and what must hold while its file becomes longer or shorter.
+
+use bytes::Bytes;
+use futures::{executor::block_on, future::join, future::select, pin_mut};
+use littoral_core::{
+    Result,
+    engine::{Batch, Durability, KeyRange, Options, Space, Store},
+    port::{Entropy, MemoryVolume, Volume},
+};
+use std::{
+    ops::Range,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicU64, Ordering},
+    },
+    task::Poll,
+};
+
+struct Counter(AtomicU64);
+impl Entropy for Counter {
+    fn fill(&self, bytes: &mut [u8]) -> Result<()> {
+        for chunk in bytes.chunks_mut(8) {
+            let n = self.0.fetch_add(0x9e37_79b9_7f4a_7c15, Ordering::Relaxed);
+            chunk.copy_from_slice(&n.to_le_bytes()[..chunk.len()]);
+        }
+        Ok(())
+    }
+}
+
+const S: Space = Space(0x80);
+
+fn entropy() -> Counter {
+    Counter(1.into())
+}
+
+fn small() -> Options {
+    let mut options = Options::default();
+    options.log_size = 64 << 10;
+    options.memory_budget = 1 << 20;
+    options
+}
+
+fn put(key: &[u8], value: impl Into<Bytes>) -> Batch {
+    let mut batch = Batch::new();
+    batch.put(S, key, value);
+    batch
+}
+
+/// Lets others run.
+async fn pause() {
+    let mut yielded = false;
+    futures::future::poll_fn(|context| match std::mem::replace(&mut yielded, true) {
+        true => Poll::Ready(()),
+        false => {
+            context.waker().wake_by_ref();
+            Poll::Pending
+        }
+    })
+    .await;
+}
+
+/// A volume that sees what happens to it. Whoever syncs it lets others run first.
+#[derive(Clone, Default)]
+struct Watched {
+    bytes: MemoryVolume,
+    written: Arc<AtomicU64>,
+    durable: Arc<Mutex<Vec<u8>>>,
+    /// What a crash leaves right after the file became shorter.
+    shortened: Arc<Mutex<Vec<Vec<u8>>>>,
+}
+
+impl Volume for Watched {
+    async fn len(&self) -> Result<u64> {
+        self.bytes.len().await
+    }
+
+    async fn set_len(&self, len: u64) -> Result<()> {
+        if len < self.bytes.len().await? {
+            let mut left = self.durable.lock().unwrap().clone();
+            left.truncate(len as usize);
+            self.shortened.lock().unwrap().push(left);
+        }
+        self.bytes.set_len(len).await
+    }
+
+    async fn read_at(&self, offset: u64, len: usize) -> Result<Bytes> {
+        self.bytes.read_at(offset, len).await
+    }
+
+    async fn write_at(&self, offset: u64, bytes: Bytes) -> Result<()> {
+        self.written
+            .fetch_add(bytes.len() as u64, Ordering::Relaxed);
+        self.bytes.write_at(offset, bytes).await
+    }
+
+    async fn discard(&self, range: Range<u64>) -> Result<()> {
+        self.bytes.discard(range).await
+    }
+
+    async fn sync(&self) -> Result<()> {
+        let covered = self.bytes.to_bytes();
+        for _ in 0..20 {
+            pause().await;
+        }
+        *self.durable.lock().unwrap() = covered;
+        Ok(())
+    }
+}
+
+#[test]
+fn a_file_that_grows_while_it_is_trimmed_is_never_shorter_than_its_superblock_says() {
+    block_on(async {
+        let (volume, entropy) = (Watched::default(), entropy());
+        let store = Store::open(volume.clone(), &entropy, small())
+            .await
+            .unwrap();
+        for round in 0..8u8 {
+            store
+                .commit(put(&[round], vec![round; 1 << 20]), Durability::Strict)
+                .await
+                .unwrap();
+        }
+        let mut batch = Batch::new();
+        for round in 0..8u8 {
+            batch.delete(S, [round]);
+        }
+        store.commit(batch, Durability::Strict).await.unwrap();
+        let writing = async {
+            for round in 0..60u8 {
+                let value = vec![round; 300 << 10];
+                store
+                    .commit(put(&[100, round], value), Durability::Strict)
+                    .await
+                    .unwrap();
+            }
+        };
+        let (reclaimed, ()) = join(store.reclaim(), writing).await;
+        reclaimed.unwrap();
+        let left = std::mem::take(&mut *volume.shortened.lock().unwrap());
+        assert!(!left.is_empty());
+        for image in left {
+            let image = MemoryVolume::from_bytes(image);
+            Store::open(image, &entropy, small()).await.unwrap();
+        }
+    });
+}
+
+#[test]
+fn relaxed_commits_of_large_values_do_not_pile_up_in_memory() {
+    block_on(async {
+        let (volume, entropy) = (Watched::default(), entropy());
+        let store = Store::open(volume.clone(), &entropy, small())
+            .await
+            .unwrap();
+        let before = volume.written.load(Ordering::Relaxed);
+        for round in 0..64u64 {
+            store
+                .commit(put(&[round as u8], vec![1; 256 << 10]), Durability::Memory)
+                .await
+                .unwrap();
+            let written = volume.written.load(Ordering::Relaxed) - before;
+            let waiting = ((round + 1) << 18).saturating_sub(written);
+            assert!(waiting <= 1 << 20, "{waiting} bytes wait after {round}");
+        }
+    });
+}
+
+#[test]
+fn a_key_that_is_changed_often_under_a_view_can_be_forgotten() {
+    block_on(async {
+        let store = Store::open(MemoryVolume::new(), &entropy(), Options::default())
+            .await
+            .unwrap();
+        let view = store.view();
+        for round in 0..50_000u32 {
+            store
+                .commit(put(b"k", round.to_be_bytes().to_vec()), Durability::Memory)
+                .await
+                .unwrap();
+        }
+        assert_eq!(view.get(S, b"k").await.unwrap(), None);
+        drop(view);
+        store.close().await.unwrap();
+    });
+}
+
+#[test]
+fn values_that_are_replaced_before_they_are_in_a_table_are_reclaimed_too() {
+    block_on(async {
+        let store = Store::open(MemoryVolume::new(), &entropy(), small())
+            .await
+            .unwrap();
+        let work = async {
+            for round in 0..1000u32 {
+                store
+                    .commit(put(b"k", vec![round as u8; 100 << 10]), Durability::Strict)
+                    .await
+                    .unwrap();
+                pause().await;
+            }
+        };
+        {
+            let drive = store.drive();
+            pin_mut!(work, drive);
+            let _ = select(work, drive).await;
+        }
+        let stats = store.stats();
+        assert!(stats.size < 64 << 20, "{stats:?}");
+    });
+}
+
+#[test]
+fn large_values_that_are_all_deleted_before_they_are_in_a_table_are_reclaimed() {
+    block_on(async {
+        let store = Store::open(MemoryVolume::new(), &entropy(), small())
+            .await
+            .unwrap();
+        let empty = store.size();
+        for round in 0..8u8 {
+            store
+                .commit(put(&[round], vec![round; 1 << 20]), Durability::Strict)
+                .await
+                .unwrap();
+        }
+        let mut batch = Batch::new();
+        batch.delete_range(S, KeyRange::all());
+        store.commit(batch, Durability::Strict).await.unwrap();
+        store.reclaim().await.unwrap();
+        assert!(store.size() < empty + (64 << 10), "{:?}", store.stats());
+    });
+}
+
+#[test]
+fn small_changes_take_no_more_memory_than_the_budget_when_nobody_drives() {
+    block_on(async {
+        let mut options = small();
+        options.log_size = 4 << 20;
+        let budget = options.memory_budget;
+        let store = Store::open(MemoryVolume::new(), &entropy(), options)
+            .await
+            .unwrap();
+        for round in 0..500u32 {
+            let mut batch = Batch::new();
+            for key in round * 500..(round + 1) * 500 {
+                batch.put(S, key.to_be_bytes(), "");
+            }
+            store.commit(batch, Durability::Memory).await.unwrap();
+            let memory = store.stats().memory;
+            assert!(memory <= budget, "{memory} bytes after {round}");
+        }
+    });
+}
