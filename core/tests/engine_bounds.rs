@@ -65,8 +65,22 @@ struct Watched {
     bytes: MemoryVolume,
     written: Arc<AtomicU64>,
     durable: Arc<Mutex<Vec<u8>>>,
+    /// Where writes ended that no sync has covered.
+    ends: Arc<Mutex<Vec<u64>>>,
+    /// Writes that share a page with bytes that were synced before.
+    touching: Arc<Mutex<Vec<u64>>>,
     /// What a crash leaves right after the file became shorter.
     shortened: Arc<Mutex<Vec<Vec<u8>>>>,
+}
+
+impl Watched {
+    fn wrote(&self, offset: u64, len: u64) {
+        let mut ends = self.ends.lock().unwrap();
+        if !offset.is_multiple_of(4096) && !ends.contains(&offset) {
+            self.touching.lock().unwrap().push(offset);
+        }
+        ends.push(offset + len);
+    }
 }
 
 impl Volume for Watched {
@@ -90,6 +104,7 @@ impl Volume for Watched {
     async fn write_at(&self, offset: u64, bytes: Bytes) -> Result<()> {
         self.written
             .fetch_add(bytes.len() as u64, Ordering::Relaxed);
+        self.wrote(offset, bytes.len() as u64);
         self.bytes.write_at(offset, bytes).await
     }
 
@@ -99,6 +114,7 @@ impl Volume for Watched {
 
     async fn sync(&self) -> Result<()> {
         let covered = self.bytes.to_bytes();
+        self.ends.lock().unwrap().clear();
         for _ in 0..20 {
             pause().await;
         }
@@ -248,5 +264,26 @@ fn small_changes_take_no_more_memory_than_the_budget_when_nobody_drives() {
             let memory = store.stats().memory;
             assert!(memory <= budget, "{memory} bytes after {round}");
         }
+    });
+}
+
+#[test]
+fn no_write_touches_a_page_that_holds_acknowledged_bytes() {
+    block_on(async {
+        let volume = Watched::default();
+        let store = Store::open(volume.clone(), &entropy(), small())
+            .await
+            .unwrap();
+        for round in 0..40u8 {
+            let len = [50, 900, 70_000, 9_001][usize::from(round) % 4];
+            store
+                .commit(put(&[round], vec![round; len]), Durability::Strict)
+                .await
+                .unwrap();
+        }
+        store.reclaim().await.unwrap();
+        store.close().await.unwrap();
+        let touching = volume.touching.lock().unwrap().clone();
+        assert!(touching.is_empty(), "writes at {touching:?}");
     });
 }

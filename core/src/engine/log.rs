@@ -206,7 +206,10 @@ fn read_areas(
         let mut probe = at;
         while probe + HEAD as u64 <= area.bytes.len() as u64 {
             let Some(record) = record_at(area, probe, alignment) else {
-                probe += u64::from(alignment);
+                // A head that verifies tells how long its record was, so no byte is summed twice.
+                probe += head_at(area, probe).map_or(u64::from(alignment), |head| {
+                    record_len(u64::from(head.payload_len), alignment)
+                });
                 continue;
             };
             if record.head.durable >= next {
@@ -228,11 +231,15 @@ fn read_areas(
     Ok(())
 }
 
-fn record_at(area: &Area, at: u64, alignment: u32) -> Option<Record> {
+fn head_at(area: &Area, at: u64) -> Option<Head> {
     let start = usize::try_from(at).ok()?;
     let epoch = (!area.any_round).then_some(area.epoch);
-    let head = parse_head(area.salt, epoch, area.bytes.get(start..)?)?;
-    let from = start.checked_add(HEAD)?;
+    parse_head(area.salt, epoch, area.bytes.get(start..)?)
+}
+
+fn record_at(area: &Area, at: u64, alignment: u32) -> Option<Record> {
+    let head = head_at(area, at)?;
+    let from = usize::try_from(at).ok()?.checked_add(HEAD)?;
     let to = from.checked_add(head.payload_len as usize)?;
     let payload = area.bytes.get(from..to)?;
     if !verifies(area.salt, payload, head.payload_sum) || head.commits == 0 {

@@ -72,7 +72,7 @@ impl Manifest {
         let garbage = take.u64()?;
         let mut tables = Vec::new();
         for _ in 0..take.u32()? {
-            tables.push(TableEntry {
+            let table = TableEntry {
                 root: take.reference()?,
                 height: take.u8()?,
                 ranges: match take.u8()? {
@@ -82,7 +82,14 @@ impl Manifest {
                 entries: take.u64()?,
                 bytes: take.u64()?,
                 extents: take_ranges(&mut take)?,
-            });
+            };
+            // Extents are disjoint parts of the file, so sums over tables stay within numbers.
+            let room = table.extents.iter().map(|extent| extent.end - extent.start);
+            if table.bytes > room.fold(0, u64::saturating_add) || table.entries > table.bytes {
+                let message = "a manifest names a table that is longer than its extents";
+                return Err(Error::new(Kind::Corrupt, message));
+            }
+            tables.push(table);
         }
         Ok(Manifest {
             garbage,
@@ -115,4 +122,41 @@ fn take_ranges(take: &mut Take<'_>) -> Result<Vec<Range<u64>>> {
         );
     }
     Ok(ranges)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_table_that_is_longer_than_its_extents_is_refused() {
+        let manifest = |entries, bytes| {
+            let root = Ref {
+                offset: 0,
+                len: 0,
+                checksum: 0,
+            };
+            let table = TableEntry {
+                root,
+                height: 0,
+                ranges: None,
+                entries,
+                bytes,
+                extents: alloc::vec![4096..8192, 16_384..20_480],
+            };
+            let tables = alloc::vec![table];
+            let packs = Vec::new();
+            Manifest {
+                garbage: 0,
+                tables,
+                packs,
+            }
+        };
+        let whole = manifest(10, 8192);
+        assert_eq!(Manifest::parse(&whole.encode()).unwrap(), whole);
+        for (entries, bytes) in [(10, 8193), (u64::MAX, 8192), (10, u64::MAX)] {
+            let error = Manifest::parse(&manifest(entries, bytes).encode()).unwrap_err();
+            assert_eq!(error.kind(), Kind::Corrupt);
+        }
+    }
 }

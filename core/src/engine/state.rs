@@ -2,6 +2,8 @@
 
 use super::{
     batch::Prepared,
+    codec::align,
+    extent::PAGE,
     log::{self, Head},
     memtable::Memtable,
     superblock::Superblock,
@@ -198,8 +200,8 @@ impl State {
             ));
         }
         let waiting: u64 = self.groups.iter().map(|group| group.len).sum();
-        let run_len: u64 = self.groups.iter().map(|group| group.run_len).sum();
-        if (waiting > most * 2 || run_len > memtable_limit as u64)
+        let in_runs: u64 = self.groups.iter().map(|group| group.run_len).sum();
+        if (waiting > most * 2 || in_runs > memtable_limit as u64)
             && let Some(front) = self.groups.front()
         {
             return Ok(HandOver::Behind(front.first));
@@ -236,14 +238,12 @@ impl State {
             }
         }
         let mut base = 0;
-        if batch.run_len > 0 {
-            match self
-                .pack
-                .as_ref()
-                .and_then(|pack| pack.append(batch.run_len))
-            {
+        // Padded like a record, so that the next one does not touch its last sector.
+        let run_len = align(batch.run_len, u64::from(alignment).min(PAGE));
+        if run_len > 0 {
+            match self.pack.as_ref().and_then(|pack| pack.append(run_len)) {
                 Some(at) => base = at,
-                None => return Ok(HandOver::NeedsPack(batch.run_len)),
+                None => return Ok(HandOver::NeedsPack(run_len)),
             }
         }
         let payload = encoded.unwrap_or_else(|| batch.encode(base).into());
@@ -269,8 +269,13 @@ impl State {
             group.commits += 1;
             group.strict |= durability >= Durability::Strict;
             if !batch.run.is_empty() {
-                group.runs.push((base, batch.run.clone()));
-                group.run_len += batch.run_len;
+                let mut run = batch.run.clone();
+                let padding = (run_len - batch.run_len) as usize;
+                if padding > 0 {
+                    run.push(Bytes::from_static(&ZEROS).slice(..padding));
+                }
+                group.runs.push((base, run));
+                group.run_len += run_len;
             }
             self.plan.at = group.place.at + log::record_len(group.len, alignment);
         }
@@ -496,6 +501,9 @@ impl Encode {
         log::encode(self.salt, self.alignment, self.head, &self.group.payload)
     }
 }
+
+/// What runs are padded with.
+static ZEROS: [u8; PAGE as usize] = [0; PAGE as usize];
 
 /// A memtable with more deleted ranges than this is sealed early.
 const MAX_RANGES: usize = 256;

@@ -5,12 +5,13 @@ use super::{
     memtable::Value,
     store::Store,
     superblock::{SLOT, Superblock},
-    table::{Table, check_kind, child, value_of},
+    table::{Block, Table, check_filled, check_kind, child, value_of},
     types::Verified,
     upkeep::yield_now,
 };
 use crate::{Damage, Error, Kind, Result, port::Volume};
 use alloc::{vec, vec::Vec};
+use bytes::Bytes;
 
 impl<V: Volume> Store<V> {
     /// Reads everything and checks every checksum: superblocks, tables, values. Damage is in the
@@ -52,6 +53,7 @@ impl<V: Volume> Store<V> {
             verified.note(disk.device.read_ref(at, "a block of deleted ranges").await)?;
         }
         let mut left: Vec<(Ref, u8)> = vec![(table.root, table.height)];
+        let mut last: Option<Bytes> = None;
         while let Some((at, level)) = left.pop() {
             let Some(bytes) = verified.note(disk.device.read_ref(&at, "a table block").await)?
             else {
@@ -63,6 +65,13 @@ impl<V: Volume> Store<V> {
             else {
                 continue;
             };
+            // Blocks that name each other in circles would not end, nor would empty ones.
+            if verified
+                .note(check_order(&block, level, &mut last, &at, table))?
+                .is_none()
+            {
+                return Ok(());
+            }
             for index in (0..block.len()).rev() {
                 if level > 0 {
                     if let Some(child) = verified.note(child(&block, index, &at))? {
@@ -90,6 +99,29 @@ impl<V: Volume> Store<V> {
         }
         Ok(())
     }
+}
+
+/// Leaves come in the order of their keys.
+fn check_order(
+    block: &Block,
+    level: u8,
+    last: &mut Option<Bytes>,
+    at: &Ref,
+    table: &Table,
+) -> Result<()> {
+    check_filled(block, at, table)?;
+    let Some(behind) = block.len().checked_sub(1).filter(|_| level == 0) else {
+        return Ok(());
+    };
+    let first = block.item(0)?.key;
+    if last.as_ref().is_some_and(|last| first <= *last) {
+        return Err(Error::corrupt(Damage::new(
+            at.offset..at.end(),
+            "a table block, whose keys are out of order,",
+        )));
+    }
+    *last = Some(block.item(behind)?.key.max(first));
+    Ok(())
 }
 
 impl Verified {

@@ -6,7 +6,7 @@ use super::{
     filter,
 };
 use crate::{
-    Damage, Error, Result,
+    Damage, Error, Kind, Result,
     engine::{
         codec::{Ref, verifies},
         disk::{Disk, parse_block},
@@ -107,8 +107,8 @@ impl Reader {
                     .map_err(|error| {
                         Error::corrupt(Damage::new(at.offset..at.end(), "a table block"))
                             .with_source(error.clone())
-                            .with_kind(if error.kind() == crate::Kind::OutOfRange {
-                                crate::Kind::Corrupt
+                            .with_kind(if error.kind() == Kind::OutOfRange {
+                                Kind::Corrupt
                             } else {
                                 error.kind()
                             })
@@ -136,6 +136,8 @@ pub(crate) struct Cursor {
     /// From the root to the leaf: block, and the index of the item that comes next.
     path: Vec<(Arc<Block>, usize)>,
     backward: bool,
+    /// The key that it came past last.
+    last: Option<Bytes>,
 }
 
 impl Cursor {
@@ -152,6 +154,7 @@ impl Cursor {
             path: Vec::new(),
             backward,
             table,
+            last: None,
         };
         let mut at = cursor.table.root;
         for level in (0..=cursor.table.height).rev() {
@@ -172,6 +175,10 @@ impl Cursor {
     }
 
     /// The next item. A future that is dropped has not moved the cursor past anything.
+    ///
+    /// # Errors
+    /// `Corrupt` also for keys that are out of order: a table whose blocks name each other in
+    /// circles, or one of them over and over, would not end.
     pub(crate) async fn next<V: Volume>(&mut self, disk: &Disk<V>) -> Result<Option<Item>> {
         loop {
             let depth = self.path.len();
@@ -190,8 +197,20 @@ impl Cursor {
             let behind = if self.backward { here } else { here + 1 };
             let level = usize::from(self.table.height) + 1 - depth;
             if level == 0 {
+                let item = block.item(here)?;
+                let in_order = self.last.as_ref().is_none_or(|last| {
+                    if self.backward {
+                        item.key < *last
+                    } else {
+                        item.key > *last
+                    }
+                });
+                if !in_order {
+                    return Err(Error::new(Kind::Corrupt, "a table's keys are out of order"));
+                }
                 *index = behind;
-                return block.item(here).map(Some);
+                self.last = Some(item.key.clone());
+                return Ok(Some(item));
             }
             let at = child(block, here, &self.table.root)?;
             let child = self.load(disk, &at, (level - 1) as u8).await?;
@@ -206,6 +225,7 @@ impl Cursor {
     async fn load<V: Volume>(&mut self, disk: &Disk<V>, at: &Ref, level: u8) -> Result<Arc<Block>> {
         let block = self.reader.block(disk, &self.table, at).await?;
         check_kind(&block, level, at)?;
+        check_filled(&block, at, &self.table)?;
         Ok(block)
     }
 }
@@ -216,7 +236,7 @@ pub(crate) fn value_of(item: &Item) -> Result<Option<Value>> {
         ItemKind::Deleted => Ok(None),
         ItemKind::Value(value) => Ok(Some(value.clone())),
         _ => Err(Error::new(
-            crate::Kind::Corrupt,
+            Kind::Corrupt,
             "a leaf holds something else than values",
         )),
     }
@@ -237,9 +257,91 @@ pub(crate) fn check_kind(block: &Block, level: u8, at: &Ref) -> Result<()> {
     }
 }
 
+/// Only the root may be empty, of a table that holds nothing but deleted ranges.
+pub(crate) fn check_filled(block: &Block, at: &Ref, table: &Table) -> Result<()> {
+    if block.len() == 0 && *at != table.root {
+        return Err(misplaced(at));
+    }
+    Ok(())
+}
+
 fn misplaced(at: &Ref) -> Error {
     Error::corrupt(Damage::new(
         at.offset..at.end(),
         "a table block of another kind",
     ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        engine::{codec::checksum, device::Device, extent::Space, table::block::Builder},
+        port::MemoryVolume,
+    };
+    use futures::executor::block_on;
+
+    /// A tree of valid blocks in which every block names the same child twice: walking through all
+    /// of it would take longer than there is time.
+    fn endless(leaf: &[&'static [u8]]) -> (Disk<MemoryVolume>, Arc<Table>) {
+        let mut file = Vec::new();
+        let mut write = |mut builder: Builder, kind| {
+            let block = builder.finish(kind, &[]);
+            let at = Ref {
+                offset: file.len() as u64,
+                len: block.len() as u32,
+                checksum: checksum(0, &block),
+            };
+            file.extend_from_slice(&block);
+            at
+        };
+        let mut items = Builder::default();
+        for key in leaf {
+            items.add(Item {
+                key: Bytes::from_static(key),
+                kind: ItemKind::Deleted,
+            });
+        }
+        let mut root = write(items, LEAF);
+        for _ in 0..64 {
+            let mut items = Builder::default();
+            for key in ["a", "b"] {
+                items.add(Item {
+                    key: key.into(),
+                    kind: ItemKind::Child(root),
+                });
+            }
+            root = write(items, INDEX);
+        }
+        let len = file.len() as u64;
+        let device = Device::new(MemoryVolume::from_bytes(file));
+        let space = Space::new(len, Vec::new()).unwrap();
+        let table = Table {
+            root,
+            height: 64,
+            ranges: None,
+            entries: 1,
+            bytes: len,
+            extents: Vec::new(),
+        };
+        (Disk::new(device, space, 1 << 20, len), Arc::new(table))
+    }
+
+    #[test]
+    fn a_table_whose_blocks_name_one_child_over_and_over_ends_with_an_error() {
+        for (leaf, before) in [(&[&b"a"[..]][..], 1), (&[], 0)] {
+            for backward in [false, true] {
+                let (disk, table) = endless(leaf);
+                let error = block_on(async {
+                    let from = if backward { &b"z"[..] } else { &[] };
+                    let mut cursor = Cursor::seek(&disk, table, from, backward, 4096).await?;
+                    for _ in 0..before {
+                        cursor.next(&disk).await?;
+                    }
+                    cursor.next(&disk).await
+                });
+                assert_eq!(error.unwrap_err().kind(), Kind::Corrupt);
+            }
+        }
+    }
 }

@@ -6,7 +6,7 @@ use super::{
     range::{Ranges, union},
 };
 use crate::{
-    Error, Kind, Result,
+    Kind, Result,
     engine::{codec::Ref, disk::Disk, extent::Extent, memtable::Value},
     port::Volume,
 };
@@ -185,11 +185,6 @@ impl Input {
         let next = match self.cursor.next(disk).await? {
             Some(item) => {
                 let value = value_of(&item)?;
-                if let Some((before, _)) = &self.head
-                    && *before >= item.key
-                {
-                    return Err(Error::new(Kind::Corrupt, "a table's keys are out of order"));
-                }
                 Some((item.key, value))
             }
             None => None,

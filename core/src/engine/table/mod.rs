@@ -13,7 +13,7 @@ mod range;
 mod writer;
 
 pub(crate) use block::Block;
-pub(crate) use cursor::{Cursor, check_kind, child, value_of};
+pub(crate) use cursor::{Cursor, check_filled, check_kind, child, value_of};
 pub(crate) use merge::{Merge, Merged};
 pub(crate) use range::{Ranges, union};
 pub(crate) use writer::{ExtentWriter, TableWriter};
