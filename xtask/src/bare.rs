@@ -101,8 +101,13 @@ impl Toolchain {
         if Path::new(libraries.trim()).is_dir() {
             return Ok(Some(Toolchain::Target));
         }
+        Ok(Toolchain::find_with_sources())
+    }
+
+    /// One that builds std itself, if there is one: what it makes is smaller.
+    pub fn find_with_sources() -> Option<Toolchain> {
         if has_sources(&Cmd::new("rustc")) {
-            return Ok(Some(Toolchain::Sources));
+            return Some(Toolchain::Sources);
         }
         let debian = Path::new("/usr/bin/rustc");
         let new_enough = || {
@@ -111,7 +116,7 @@ impl Toolchain {
             setup::version_in(&version) >= wanted
         };
         let there = Path::new("/usr/bin/cargo").exists() && has_sources(&Cmd::new(debian));
-        Ok((there && new_enough()).then_some(Toolchain::Debian))
+        (there && new_enough()).then_some(Toolchain::Debian)
     }
 }
 

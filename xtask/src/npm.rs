@@ -103,7 +103,10 @@ fn conformance() -> Result<()> {
 
 /// Compiles the engine and writes it with its JavaScript into `folder`; whether it has changed.
 fn module(features: &str, folder: &str) -> Result<bool> {
-    let toolchain = Toolchain::find_or_install()?;
+    let toolchain = match Toolchain::find_with_sources() {
+        Some(toolchain) => toolchain,
+        None => Toolchain::find_or_install()?,
+    };
     eprintln!("   {TARGET}: {toolchain}");
     let words = format!(
         "build -p littoral-wasm {features} --profile web --target {TARGET} --target-dir target/web"
