@@ -309,6 +309,10 @@ impl<V: Volume, S: Remote, E: Environment> Pair<V, S, E> {
     /// An attempt ended: what else can go, and what is to be timed.
     fn done(&self, schedule: &mut Schedule, done: Done) -> Vec<Timer> {
         schedule.ended(done.order, done.pointer);
+        if let Outcome::Settled | Outcome::Moot = done.outcome {
+            // Somebody may have asked to try it again while this attempt was ending, and the walk went past it: one more look.
+            schedule.ready.insert(done.order);
+        }
         let mut timers = Vec::new();
         let probing = core::mem::take(&mut schedule.auth_probe);
         match done.outcome {

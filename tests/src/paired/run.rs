@@ -274,7 +274,8 @@ async fn settle(
         let conflict = item.trouble.as_ref().map(|t| t.reason().kind()) == Some(Kind::Conflict);
         if !(conflict && matches!(item.change, Change::MoveRoot { .. })) {
             return Ok(Err(format!(
-                "all is well, {item:?} is still queued, and sync says {synced:?}"
+                "all is well, {item:?} is still queued, and sync says {synced:?}: {:?}",
+                pair.status().current()
             )));
         }
     }

@@ -326,3 +326,27 @@ fn a_driver_that_is_dropped_in_mid_upload_is_taken_up_by_the_next() {
     world.sync().unwrap();
     assert!(world.remote_has(pointer));
 }
+
+#[test]
+fn what_is_tried_again_while_its_refusal_is_written_down_is_not_forgotten() {
+    let mut tried = 0;
+    for turns in 0..80 {
+        let mut world = World::undriven(Options::default());
+        world
+            .slow
+            .turn_down(Pointer::of(b"picky"), Kind::InvalidInput);
+        world.put(b"picky");
+        world.drive();
+        let (pair, slow) = (world.pair.clone(), world.slow.clone());
+        tried += world.run(async move {
+            for _ in 0..turns {
+                super::support::turn().await;
+            }
+            slow.relent();
+            pair.retry_failed().await.unwrap()
+        });
+        // It is remote, or was refused and nobody has asked again: it is not just left lying.
+        let _ = world.sync();
+    }
+    assert!(tried > 0);
+}
