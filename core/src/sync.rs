@@ -5,7 +5,25 @@
 
 #[cfg(feature = "std")]
 mod imp {
-    use std::sync;
+    use std::sync::{
+        self,
+        atomic::{AtomicUsize, Ordering},
+    };
+
+    /// A value that is set once.
+    pub type OnceLock<T> = sync::OnceLock<T>;
+
+    static THREADS: AtomicUsize = AtomicUsize::new(0);
+
+    std::thread_local! {
+        static THREAD: usize = THREADS.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Which of `count` copies of something this thread reads, so that threads seldom meet there.
+    pub fn stripe(count: usize) -> usize {
+        // Where a thread's own values are gone already, any copy will do.
+        THREAD.try_with(|thread| *thread).unwrap_or_default() % count.max(1)
+    }
 
     /// A mutual-exclusion lock without poisoning: a panic while it is held leaves it usable.
     #[derive(Debug, Default)]
@@ -50,7 +68,15 @@ mod imp {
 
 #[cfg(not(feature = "std"))]
 mod imp {
-    use core::cell::{Ref, RefCell, RefMut};
+    use core::cell::{OnceCell, Ref, RefCell, RefMut};
+
+    /// A value that is set once.
+    pub type OnceLock<T> = OnceCell<T>;
+
+    /// Which of `count` copies of something this thread reads: there is one thread.
+    pub fn stripe(_count: usize) -> usize {
+        0
+    }
 
     /// A lock for one thread.
     #[derive(Debug, Default)]
@@ -93,4 +119,4 @@ mod imp {
     }
 }
 
-pub use imp::{Mutex, MutexGuard, RwLock};
+pub use imp::{Mutex, MutexGuard, OnceLock, RwLock, stripe};

@@ -8,13 +8,18 @@ use super::{
 use crate::{Result, sync::RwLock};
 use alloc::{collections::BTreeMap, vec::Vec};
 use bytes::Bytes;
-use core::ops::Bound;
+use core::{
+    ops::Bound,
+    sync::atomic::{AtomicBool, Ordering},
+};
 
 /// Bookkeeping that an entry costs besides its bytes, roughly.
 const OVERHEAD: usize = 96;
 
 pub(crate) struct Memtable {
     inner: RwLock<Inner>,
+    /// Nothing was ever put into it: what readers ask without the lock.
+    untouched: AtomicBool,
     /// Commits before this one are not in it.
     pub(crate) first: u64,
 }
@@ -65,6 +70,7 @@ impl Memtable {
     pub(crate) fn new(first: u64) -> Self {
         Memtable {
             inner: RwLock::default(),
+            untouched: AtomicBool::new(true),
             first,
         }
     }
@@ -76,6 +82,7 @@ impl Memtable {
         first: u64,
         keep_versions: bool,
     ) -> Result<Vec<Ref>> {
+        self.untouched.store(false, Ordering::Release);
         let mut inner = self.inner.write();
         let mut externals = Vec::new();
         let mut commit = first.saturating_sub(1);
@@ -100,6 +107,9 @@ impl Memtable {
 
     /// The newest change of `key` that is not newer than commit `at`.
     pub(crate) fn find(&self, key: &[u8], at: u64) -> Found {
+        if self.untouched.load(Ordering::Acquire) {
+            return Found::Nothing;
+        }
         let inner = self.inner.read();
         match inner.entries.get(key) {
             Some(versions) => inner.visible(key, versions, at),

@@ -24,7 +24,7 @@ use super::{
 use crate::{
     Damage, Error, Kind, Result,
     port::{Entropy, Volume},
-    sync::Mutex,
+    sync::{Mutex, OnceLock},
 };
 use alloc::{collections::BTreeMap, sync::Arc, vec::Vec};
 use bytes::Bytes;
@@ -245,6 +245,7 @@ async fn recover<V: Volume>(
             .map(|table| {
                 Arc::new(Table {
                     root: table.root,
+                    root_block: OnceLock::new(),
                     height: table.height,
                     ranges: table.ranges,
                     entries: table.entries,
@@ -310,7 +311,9 @@ async fn recover<V: Volume>(
     } else {
         start
     };
-    let inner = Inner {
+    let state = State::new(current, superblock);
+    let mut inner = Inner {
+        readers: state.readers.clone(),
         disk,
         // What the store was made with counts.
         options: Options {
@@ -318,7 +321,7 @@ async fn recover<V: Volume>(
             alignment: superblock.alignment,
             ..options
         },
-        state: Mutex::new(State::new(current, superblock)),
+        state: Mutex::new(state),
         unwritten: Unwritten::default(),
         salvaged: replayed.damage,
         upkeep: async_lock::Mutex::new(Upkeep::default()),
@@ -337,6 +340,7 @@ async fn recover<V: Volume>(
         let superblock = state.superblock;
         let current = super::version::Current::clone(&state.current);
         *state = State::new(current, superblock);
+        inner.readers = state.readers.clone();
     }
     *inner.upkeep.lock().await = upkeep;
     Ok(Store(Arc::new(inner)))

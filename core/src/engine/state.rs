@@ -8,7 +8,7 @@ use super::{
     memtable::Memtable,
     superblock::Superblock,
     types::Durability,
-    version::{Current, Pack, Unwritten},
+    version::{Current, Pack, Readers, Unwritten},
 };
 use crate::{Error, Kind, Result};
 use alloc::{collections::VecDeque, sync::Arc, vec::Vec};
@@ -16,7 +16,9 @@ use bytes::Bytes;
 use core::task::Waker;
 
 pub(crate) struct State {
+    /// Changed by `set_current` alone.
     pub current: Arc<Current>,
+    pub readers: Arc<Readers>,
     /// The number that the next commit gets.
     pub next: u64,
     /// Groups that wait to be written, oldest first. The last one takes more commits.
@@ -147,6 +149,7 @@ impl State {
             at: 0,
         };
         State {
+            readers: Readers::new(&current),
             current: Arc::new(current),
             next: superblock.last_commit + 1,
             groups: VecDeque::new(),
@@ -321,11 +324,17 @@ impl State {
             epoch: self.plan.epoch + 1,
             at: 0,
         };
-        self.current = Arc::new(Current {
+        self.set_current(Current {
             active: Arc::new(Memtable::new(self.next)),
             sealed: Some(memtable),
             version: self.current.version.clone(),
         });
+    }
+
+    /// What readers read from here on.
+    pub(crate) fn set_current(&mut self, current: Current) {
+        self.readers.set(&current);
+        self.current = Arc::new(current);
     }
 
     /// What a waiter for `commit` does now.

@@ -8,7 +8,7 @@ use super::{
     state::{Phase, State},
     types::{Durability, Options, Space, Stats},
     upkeep::Upkeep,
-    version::{Current, Unwritten},
+    version::{Current, Readers, Unwritten},
     view::View,
 };
 use crate::{
@@ -33,6 +33,7 @@ pub(crate) struct Inner<V> {
     pub disk: Disk<V>,
     pub options: Options,
     pub state: Mutex<State>,
+    pub readers: Arc<Readers>,
     pub unwritten: Unwritten,
     /// The damage that opening cut from the log, because it was asked to.
     pub salvaged: Option<Error>,
@@ -110,11 +111,10 @@ impl<V: Volume> Store<V> {
     /// # Errors
     /// `Corrupt` with the place when its bytes are damaged; `Closed`.
     pub async fn get(&self, space: Space, key: &[u8]) -> Result<Option<Bytes>> {
-        let current = {
-            let state = self.0.state.lock();
-            state.check_open()?;
-            state.current.clone()
-        };
+        if self.0.closed.load(Ordering::Acquire) {
+            return Err(closed());
+        }
+        let current = self.0.readers.current();
         let key = Wanted::new(space, key);
         match self.0.find(&current, &key, u64::MAX).await? {
             Some(value) => self.0.load(&key, value).await.map(Some),

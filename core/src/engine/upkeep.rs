@@ -528,7 +528,7 @@ impl State {
     /// Readers find in tables what was in the sealed memtable. The log area is not free yet.
     fn checkpointed(&mut self, made: Checkpointed) {
         let version = Version::clone(&self.current.version).with(made.table.as_ref(), &made.packs);
-        self.current = Arc::new(Current {
+        self.set_current(Current {
             active: self.current.active.clone(),
             sealed: None,
             version: Arc::new(version),
@@ -539,7 +539,7 @@ impl State {
     }
 
     pub(crate) fn set_version(&mut self, version: Version) {
-        self.current = Arc::new(Current {
+        self.set_current(Current {
             active: self.current.active.clone(),
             sealed: self.current.sealed.clone(),
             version: Arc::new(version),

@@ -5,7 +5,7 @@ use super::{
     memtable::Memtable,
     table::Table,
 };
-use crate::sync::Mutex;
+use crate::sync::{Mutex, RwLock, stripe};
 use alloc::{collections::BTreeMap, sync::Arc, vec::Vec};
 use bytes::Bytes;
 use core::{
@@ -35,6 +35,40 @@ pub(crate) struct Current {
     /// The memtable of the log that is being turned into a table.
     pub sealed: Option<Arc<Memtable>>,
     pub version: Arc<Version>,
+}
+
+/// What `State::current` is, in copies that threads read without meeting each other: a reader then
+/// writes to no line of memory that another processor reads.
+pub(crate) struct Readers {
+    stripes: [Stripe; STRIPES],
+}
+
+/// Two lines of the processor's cache: it fetches them in pairs.
+#[repr(align(128))]
+struct Stripe(RwLock<Arc<Current>>);
+
+const STRIPES: usize = 8;
+
+impl Readers {
+    pub(crate) fn new(current: &Current) -> Arc<Self> {
+        let stripe = |_| Stripe(RwLock::new(Arc::new(current.clone())));
+        Arc::new(Readers {
+            stripes: core::array::from_fn(stripe),
+        })
+    }
+
+    pub(crate) fn current(&self) -> Arc<Current> {
+        let [first, ..] = &self.stripes;
+        let stripe = self.stripes.get(stripe(STRIPES)).unwrap_or(first);
+        stripe.0.read().clone()
+    }
+
+    /// Called under the lock of `State`: a later commit is then found through every copy.
+    pub(crate) fn set(&self, current: &Current) {
+        for stripe in &self.stripes {
+            *stripe.0.write() = Arc::new(current.clone());
+        }
+    }
 }
 
 /// An extent of values, one behind the other.

@@ -16,25 +16,33 @@
 use super::super::codec::{Put, Ref, Take, behind};
 use super::super::memtable::Value;
 use crate::{Error, Kind, Result};
-use alloc::{sync::Arc, vec::Vec};
+use alloc::{boxed::Box, sync::Arc, vec::Vec};
 use bytes::Bytes;
 use core::{cmp::Ordering, sync::atomic::AtomicBool};
 
 const HEAD: usize = 12;
 
-/// A block that has been read and checked.
+/// A block that has been read and checked. What a search looks at lies close together.
 pub(crate) struct Block {
     bytes: Bytes,
+    places: Box<[Place]>,
+    /// The heads of the first and the last place.
+    ends: (u64, u64),
+    /// The beginning of the prefix that all keys share.
+    start: [u8; 8],
+    filter: u32,
+    prefix: u16,
     pub kind: u8,
-    prefix: usize,
-    count: usize,
-    filter: (usize, usize),
-    offsets: usize,
-    /// The first 8 bytes of each key behind the shared prefix, as a number of the same order: a
-    /// search looks at few of these, which lie side by side, instead of jumping from item to item.
-    heads: Vec<u64>,
     /// Somebody read it since the cache looked last.
     pub touched: AtomicBool,
+}
+
+/// Where an item is, and the first 8 bytes of its key behind the shared prefix, as a number of the same
+/// order: a search looks at few of these, which lie side by side, instead of jumping from item to item.
+#[derive(Clone, Copy)]
+struct Place {
+    head: u64,
+    offset: u32,
 }
 
 /// What stands behind a key.
@@ -66,49 +74,59 @@ impl Block {
         let prefix = usize::from(take.u16()?);
         let count = take.u32()? as usize;
         let filter = take.u32()? as usize;
-        take.slice(prefix)?;
+        let shared = take.slice(prefix)?;
+        let mut start = [0; 8];
+        for (to, from) in start.iter_mut().zip(shared) {
+            *to = *from;
+        }
         let offsets = count
             .checked_mul(4)
             .and_then(|table| bytes.len().checked_sub(table))
             .filter(|offsets| *offsets >= take.position())
             .ok_or_else(shapeless)?;
-        let filter_start = offsets
+        let filter = offsets
             .checked_sub(filter)
             .filter(|start| *start >= take.position())
             .ok_or_else(shapeless)?;
         if kind > RANGES {
             return Err(shapeless());
         }
-        let mut block = Block {
-            prefix,
-            count,
-            filter: (filter_start, offsets),
-            offsets,
-            kind,
-            bytes,
-            heads: Vec::new(),
-            touched: AtomicBool::new(false),
-        };
-        let mut heads = Vec::with_capacity(count);
-        for index in 0..count {
-            heads.push(head(block.key_at(index)?.0));
+        let items = bytes.get(..filter).unwrap_or_default();
+        let mut table = Take::new(bytes.get(offsets..).unwrap_or_default());
+        let mut places = Vec::with_capacity(count);
+        for _ in 0..count {
+            let offset = table.u32()?;
+            let mut item = Take::new(items);
+            item.slice(offset as usize)?;
+            let head = head(item.bytes()?);
+            places.push(Place { head, offset });
         }
-        block.heads = heads;
-        Ok(Arc::new(block))
+        let end = |place: Option<&Place>| place.map_or(0, |place| place.head);
+        Ok(Arc::new(Block {
+            ends: (end(places.first()), end(places.last())),
+            places: places.into(),
+            start,
+            filter: u32::try_from(filter).map_err(|_| shapeless())?,
+            prefix: prefix as u16,
+            kind,
+            touched: AtomicBool::new(false),
+            bytes,
+        }))
     }
 
     pub(crate) fn len(&self) -> usize {
-        self.count
+        self.places.len()
     }
 
     /// Bytes of memory it takes.
     pub(crate) fn size(&self) -> usize {
-        self.bytes.len() + self.count * 8 + 128
+        self.bytes.len() + self.places.len() * size_of::<Place>() + 128
     }
 
     pub(crate) fn filter(&self) -> &[u8] {
+        let end = self.bytes.len().saturating_sub(self.places.len() * 4);
         self.bytes
-            .get(self.filter.0..self.filter.1)
+            .get(self.filter as usize..end)
             .unwrap_or_default()
     }
 
@@ -118,7 +136,7 @@ impl Block {
         let key = if self.prefix == 0 {
             behind(&self.bytes, &take, rest.len())?
         } else {
-            let mut key = Vec::with_capacity(self.prefix + rest.len());
+            let mut key = Vec::with_capacity(usize::from(self.prefix) + rest.len());
             key.extend_from_slice(self.shared());
             key.extend_from_slice(rest);
             key.into()
@@ -137,19 +155,28 @@ impl Block {
 
     /// The first index whose key is not less than `key`, and whether it is equal.
     pub(crate) fn search(&self, key: &[u8]) -> Result<(usize, bool)> {
-        let shared = self.shared();
-        let common = shared.len().min(key.len());
+        let prefix = usize::from(self.prefix);
+        let common = prefix.min(key.len());
         let (start, rest) = key.split_at_checked(common).unwrap_or((key, &[]));
+        let shared = match self.start.get(..prefix) {
+            Some(short) => short,
+            None => self.shared(),
+        };
         match shared.get(..common).unwrap_or_default().cmp(start) {
-            Ordering::Less => return Ok((self.count, false)),
+            Ordering::Less => return Ok((self.places.len(), false)),
             Ordering::Greater => return Ok((0, false)),
-            Ordering::Equal if common < shared.len() => return Ok((0, false)),
+            Ordering::Equal if common < prefix => return Ok((0, false)),
             Ordering::Equal => {}
         }
         let wanted = head(rest);
-        let mut low = first_not_less(&self.heads, wanted);
-        let same = self.heads.get(low..).unwrap_or_default();
-        let mut high = low + same.partition_point(|head| *head == wanted);
+        let mut low = first_not_less(&self.places, self.ends, wanted);
+        let same = self.places.get(low..).unwrap_or_default();
+        let mut high = low
+            + match same.get(1) {
+                // Most heads are unlike their neighbours.
+                Some(next) if next.head != wanted => 1,
+                _ => same.partition_point(|place| place.head == wanted),
+            };
         while low < high {
             let middle = low + (high - low) / 2;
             match self.key_at(middle)?.0.cmp(rest) {
@@ -168,20 +195,16 @@ impl Block {
     }
 
     fn shared(&self) -> &[u8] {
-        self.bytes.get(HEAD..HEAD + self.prefix).unwrap_or_default()
+        self.bytes
+            .get(HEAD..HEAD + usize::from(self.prefix))
+            .unwrap_or_default()
     }
 
     fn key_at(&self, index: usize) -> Result<(&[u8], Take<'_>)> {
-        let at = index
-            .checked_mul(4)
-            .filter(|_| index < self.count)
-            .map(|skip| self.offsets + skip);
-        let offset = at
-            .and_then(|at| self.bytes.get(at..at + 4)?.try_into().ok())
-            .map(u32::from_le_bytes)
-            .ok_or_else(shapeless)?;
-        let mut take = Take::new(self.bytes.get(..self.filter.0).unwrap_or_default());
-        take.slice(offset as usize)?;
+        let place = self.places.get(index).ok_or_else(shapeless)?;
+        let items = self.bytes.get(..self.filter as usize);
+        let mut take = Take::new(items.unwrap_or_default());
+        take.slice(place.offset as usize)?;
         Ok((take.bytes()?, take))
     }
 
@@ -204,31 +227,41 @@ impl Block {
 }
 
 /// The first index whose head is not less than `wanted`. Where keys are spread evenly, as hashes are,
-/// a guess lands within a few places, and two lines of the processor's cache are looked at.
-fn first_not_less(heads: &[u64], wanted: u64) -> usize {
-    let (Some(&first), Some(&last)) = (heads.first(), heads.last()) else {
+/// a guess between the heads at both ends lands within a few places.
+fn first_not_less(places: &[Place], ends: (u64, u64), wanted: u64) -> usize {
+    let (first, last) = ends;
+    if wanted <= first {
         return 0;
-    };
-    if wanted <= first || wanted > last {
-        return if wanted <= first { 0 } else { heads.len() };
+    }
+    if wanted > last {
+        return places.len();
     }
     let share = (wanted - first) as f64 / (last - first) as f64;
-    let guess = (share * heads.len() as f64) as usize;
-    let near = guess.saturating_sub(BESIDE)..heads.len().min(guess + BESIDE);
-    let (from, some) = match heads.get(near.clone()) {
-        Some(some)
-            if some.first().is_some_and(|head| *head < wanted)
-                && some.last().is_some_and(|head| *head >= wanted) =>
-        {
-            (near.start, some)
+    let mut at = ((share * places.len() as f64) as usize).min(places.len().saturating_sub(1));
+    let is_less = |at: usize| places.get(at).is_some_and(|place| place.head < wanted);
+    let steps = at..at + STEPS;
+    if is_less(at) {
+        for _ in steps {
+            at += 1;
+            if !is_less(at) {
+                return at;
+            }
         }
-        _ => (0, heads),
-    };
-    from + some.partition_point(|head| *head < wanted)
+        let behind = places.get(at..).unwrap_or_default();
+        return at + behind.partition_point(|place| place.head < wanted);
+    }
+    for _ in steps {
+        if at == 0 || is_less(at - 1) {
+            return at;
+        }
+        at -= 1;
+    }
+    let before = places.get(..at).unwrap_or_default();
+    before.partition_point(|place| place.head < wanted)
 }
 
-/// How far beside the guess is looked first.
-const BESIDE: usize = 8;
+/// How many places beside the guess are looked at one after another.
+const STEPS: usize = 8;
 
 /// The first 8 bytes of `key` as a number: keys of different heads are in the order of their heads.
 fn head(key: &[u8]) -> u64 {
@@ -359,18 +392,28 @@ mod tests {
         let even: Vec<u64> = (1..100).map(|nth| nth << 56).collect();
         let steep: Vec<u64> = (0..63).map(|nth| 1 << nth).collect();
         let equal = [[7; 40], [u64::MAX; 40]].concat();
+        let search = |heads: &[u64], wanted| {
+            let place = |head: &u64| Place {
+                head: *head,
+                offset: 0,
+            };
+            let places: Vec<_> = heads.iter().map(place).collect();
+            let end = |head: Option<&u64>| head.copied().unwrap_or_default();
+            let ends = (end(heads.first()), end(heads.last()));
+            first_not_less(&places, ends, wanted)
+        };
         for heads in [&even[..], &steep, &equal, &[5], &[]] {
             for near in heads
                 .iter()
                 .flat_map(|head| [head - 1, *head, head.saturating_add(1)])
             {
                 let expected = heads.partition_point(|head| *head < near);
-                assert_eq!(first_not_less(heads, near), expected);
+                assert_eq!(search(heads, near), expected);
             }
             // Damage that passes the checksum: any answer, but one.
             let mut wild = heads.to_vec();
             wild.reverse();
-            assert!(first_not_less(&wild, 9 << 50) <= wild.len());
+            assert!(search(&wild, 9 << 50) <= wild.len());
         }
     }
 

@@ -25,10 +25,22 @@ impl Table {
         key: &[u8],
         hash: &mut Option<u64>,
     ) -> Result<Found> {
+        let root = match self.root_block.get() {
+            Some(root) => root,
+            None => {
+                let root = disk.block(&self.root).await?;
+                self.root_block.get_or_init(|| root)
+            }
+        };
         let mut at = self.root;
+        let mut below;
+        let mut block = root;
         for level in (0..=self.height).rev() {
-            let block = disk.block(&at).await?;
-            check_kind(&block, level, &at)?;
+            if level < self.height {
+                below = disk.block(&at).await?;
+                block = &below;
+            }
+            check_kind(block, level, &at)?;
             if level == 0 {
                 let (index, equal) = block.search(key)?;
                 if !equal {

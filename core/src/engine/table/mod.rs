@@ -19,11 +19,14 @@ pub(crate) use range::{Ranges, union};
 pub(crate) use writer::{ExtentWriter, TableWriter};
 
 use super::{codec::Ref, extent::Extent};
-use alloc::vec::Vec;
+use crate::sync::OnceLock;
+use alloc::{sync::Arc, vec::Vec};
 
 /// A table as the manifest knows it.
 pub(crate) struct Table {
     pub root: Ref,
+    /// Stays in memory once it was read: every look begins with it.
+    pub root_block: OnceLock<Arc<Block>>,
     /// Levels above the leaves; 0 when the root is a leaf.
     pub height: u8,
     pub ranges: Option<Ref>,

@@ -14,6 +14,7 @@ use crate::{
         memtable::Value,
     },
     port::Volume,
+    sync::OnceLock,
 };
 use alloc::{vec, vec::Vec};
 use bytes::Bytes;
@@ -192,6 +193,7 @@ impl TableWriter {
         let (entries, bytes) = (self.entries, self.bytes);
         Ok(Table {
             root: root.1,
+            root_block: OnceLock::new(),
             height,
             ranges,
             entries,
