@@ -2,7 +2,7 @@
 
 use crate::{
     native::{
-        FLOOR, LITTORAL, metrics,
+        FLOOR, LITTORAL, MAPPED, metrics,
         metrics::{Metric, Unit},
         targets,
     },
@@ -221,12 +221,7 @@ fn judged(report: &Report) -> Rows {
         } else {
             "**no**"
         };
-        rows.push(vec![
-            judged.what.into(),
-            judged.asked,
-            measured,
-            reached.into(),
-        ]);
+        rows.push(vec![judged.what, judged.asked, measured, reached.into()]);
     }
     rows
 }
@@ -247,6 +242,7 @@ fn contenders(report: &Report) -> Vec<&'static str> {
 
 const TITLES: &[(&str, &str)] = &[
     (LITTORAL, "Littoral"),
+    (MAPPED, "Littoral, mapped"),
     ("redb", "redb"),
     ("fjall", "fjall"),
     ("sqlite", "SQLite"),

@@ -31,7 +31,7 @@
 //!
 //! Everything here is usable from any executor (tokio, smol, one's own) and from plain threads inside
 //! [`block_on`]; blocking file work never stalls an asynchronous reactor.
-#![forbid(unsafe_code)]
+#![deny(unsafe_code)]
 #![deny(
     clippy::unwrap_used,
     clippy::expect_used,

@@ -9,7 +9,7 @@ mod scale;
 pub mod targets;
 mod workloads;
 
-pub use contenders::{FLOOR, LITTORAL};
+pub use contenders::{FLOOR, LITTORAL, MAPPED};
 
 use crate::{
     machine::{self, Machine},

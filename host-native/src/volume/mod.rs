@@ -1,6 +1,12 @@
 //! A store's volume in a file.
 
 mod changes;
+// A map of a file cannot be had without it.
+#[cfg(unix)]
+#[allow(unsafe_code)]
+mod map;
+#[cfg(not(unix))]
+mod no_map;
 mod open;
 mod syncs;
 
@@ -11,6 +17,10 @@ use crate::{
 };
 use bytes::Bytes;
 use changes::Changes;
+#[cfg(unix)]
+use map::Map;
+#[cfg(not(unix))]
+use no_map::Map;
 use std::{
     fmt,
     fs::File,
@@ -44,6 +54,7 @@ struct Held {
     path: PathBuf,
     changes: Changes,
     syncs: Syncs,
+    map: Option<Map>,
 }
 
 impl FileVolume {
@@ -127,13 +138,24 @@ impl Volume for FileVolume {
 
     async fn set_len(&self, len: u64) -> Result<()> {
         self.change(move |held| {
-            platform::set_len(&held.file, len)
-                .map_err(|error| held.failed(error, format_args!("set its length to {len}")))
+            if let Some(map) = &held.map {
+                map.will_be(len);
+            }
+            let done = platform::set_len(&held.file, len)
+                .map_err(|error| held.failed(error, format_args!("set its length to {len}")));
+            if let Some(map) = &held.map {
+                map.is(held.len()?);
+            }
+            done
         })
         .await
     }
 
     async fn read_at(&self, offset: u64, len: usize) -> Result<Bytes> {
+        let map = self.0.map.as_ref().filter(|_| may_block());
+        if let Some(bytes) = map.and_then(|map| map.read(&self.0.file, offset, len)) {
+            return Ok(bytes);
+        }
         self.look(move |held| held.read_at(offset, len)).await
     }
 

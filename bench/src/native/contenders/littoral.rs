@@ -1,5 +1,6 @@
 //! Littoral: blobs through `blob::EngineBlobs`, everything else through `engine::Store`, over a
-//! file. Its driver has a thread of its own; every other call runs on the thread that makes it.
+//! file, as it comes and with mapped reads. Its driver has a thread of its own; every other call runs on
+//! the thread that makes it.
 
 use super::CACHE;
 use crate::{
@@ -8,7 +9,7 @@ use crate::{
 };
 use anyhow::Result;
 use bytes::Bytes;
-use littoral::{Driver, FileVolume, OsEntropy, block_on, spawn_driver};
+use littoral::{Driver, FileOptions, FileVolume, OsEntropy, block_on, spawn_driver};
 use littoral_core::{
     Kind,
     blob::{BlobStore, EngineBlobs, Pointer, space::WHOLE},
@@ -28,11 +29,35 @@ impl Contender for Littoral {
     }
 }
 
+/// The same, over a file that is mapped into memory.
+pub struct Mapped;
+
+impl Contender for Mapped {
+    fn name(&self) -> &'static str {
+        super::MAPPED
+    }
+
+    fn leaves_out(&self, workload: &str) -> Option<&'static str> {
+        match workload {
+            "load" | "small" => None,
+            _ => Some("mapped reads make no difference there"),
+        }
+    }
+
+    fn open(&self, dir: &Path) -> Result<Box<dyn Store>> {
+        Ok(Box::new(open_with(dir, FileOptions::new().map_reads())?))
+    }
+}
+
 /// The store in `dir`, with the same budget of memory as everybody's cache.
 pub fn open(dir: &Path) -> Result<LittoralStore> {
+    open_with(dir, FileOptions::new())
+}
+
+fn open_with(dir: &Path, file: FileOptions) -> Result<LittoralStore> {
     let mut options = Options::default();
     options.memory_budget = CACHE;
-    let volume = FileVolume::open(dir.join("store"))?;
+    let volume = file.open(dir.join("store"))?;
     let store = block_on(engine::Store::open(volume, &OsEntropy, options))?;
     let driver = spawn_driver(store.clone())?;
     let blobs = EngineBlobs::new(store.clone());

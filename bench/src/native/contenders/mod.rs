@@ -21,12 +21,14 @@ pub const CACHE: usize = 32 << 20;
 pub use littoral::open as open_littoral;
 
 pub const LITTORAL: &str = "littoral";
+pub const MAPPED: &str = "mapped";
 pub const FLOOR: &str = "floor";
 
 /// All of them, Littoral first and the floor last.
 pub fn all() -> Vec<&'static dyn Contender> {
     vec![
         &littoral::Littoral,
+        &littoral::Mapped,
         &redb::Redb,
         &fjall::Fjall,
         &sqlite::Sqlite,
