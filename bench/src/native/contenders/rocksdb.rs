@@ -11,8 +11,8 @@ use anyhow::{Context, Result};
 use bytes::Bytes;
 use rocksdb::{
     BlockBasedOptions, Cache, ColumnFamily, ColumnFamilyDescriptor, DB, DBCompressionType,
-    IteratorMode, Options, ReadOptions, SnapshotWithThreadMode, WaitForCompactOptions, WriteBatch,
-    WriteOptions,
+    IngestExternalFileOptions, IteratorMode, Options, ReadOptions, SnapshotWithThreadMode,
+    SstFileWriter, WaitForCompactOptions, WriteOptions,
 };
 use std::path::Path;
 
@@ -34,7 +34,7 @@ impl Contender for Rocksdb {
         let tables = [Table::Records, Table::Blobs, Table::Pairs]
             .map(|table| ColumnFamilyDescriptor::new(name(table), table_options(table, &cache)));
         let db = DB::open_cf_descriptors(&options, dir.join("rocksdb"), tables)?;
-        Ok(Box::new(RocksdbStore(db)))
+        Ok(Box::new(RocksdbStore(db, cache)))
     }
 }
 
@@ -61,7 +61,7 @@ fn table_options(table: Table, cache: &Cache) -> Options {
     options
 }
 
-struct RocksdbStore(DB);
+struct RocksdbStore(DB, Cache);
 
 impl RocksdbStore {
     fn table(&self, table: Table) -> Result<&ColumnFamily> {
@@ -78,22 +78,24 @@ impl RocksdbStore {
             .put_cf_opt(self.table(table)?, key, value, &options)?)
     }
 
-    /// Batches past the log, and a flush at the end: what is not in the log is durable once it is in tables.
+    /// A sorted file that is taken in whole, synced.
     fn load<K: AsRef<[u8]>>(&self, table: Table, entries: Vec<(K, Bytes)>) -> Result<()> {
-        let handle = self.table(table)?;
-        for some in entries.chunks(LOAD) {
-            let mut batch = WriteBatch::default();
-            for (key, value) in some {
-                batch.put_cf(handle, key, value);
-            }
-            self.0.write_without_wal(batch)?;
+        let options = table_options(table, &self.1);
+        let path = self.0.path().with_extension("load");
+        let mut writer = SstFileWriter::create(&options);
+        writer.open(&path)?;
+        for (key, value) in entries {
+            writer.put(key, value)?;
         }
-        Ok(self.0.flush_cf(handle)?)
+        writer.finish()?;
+        let mut ingest = IngestExternalFileOptions::default();
+        ingest.set_move_files(true);
+        let handle = self.table(table)?;
+        Ok(self
+            .0
+            .ingest_external_file_cf_opts(handle, &ingest, vec![path])?)
     }
 }
-
-/// Entries in one batch of a load.
-const LOAD: usize = 256;
 
 impl Store for RocksdbStore {
     fn commit(&self, key: &[u8], value: Bytes) -> Result<()> {
