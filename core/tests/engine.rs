@@ -516,3 +516,28 @@ fn a_backup_takes_a_bounded_amount_of_memory() {
         assert_eq!(source.backup(target, &entropy).await.unwrap(), 40);
     });
 }
+
+#[test]
+#[test]
+fn reclaim_leaves_a_file_that_is_hardly_longer_than_what_is_in_use() {
+    block_on(async {
+        let (volume, entropy) = (MemoryVolume::new(), entropy());
+        let store = open(&volume, &entropy).await;
+        for round in 0..120u32 {
+            let mut batch = Batch::new();
+            for i in 0..100u32 {
+                let key = (i * 120 + round).wrapping_mul(0x9e37_79b1).to_be_bytes();
+                batch.put(S, key, vec![round as u8; 200]);
+            }
+            driven(&store, store.commit(batch, Durability::Strict))
+                .await
+                .unwrap();
+        }
+        driven(&store, store.reclaim()).await.unwrap();
+        let (size, used) = (store.size(), store.size_in_use());
+        assert!(size - used <= size / 64 + (256 << 10), "{used} of {size}");
+        assert_eq!(volume.len().await.unwrap(), size);
+        let again = driven(&store, store.reclaim()).await.unwrap();
+        assert_eq!(again.bytes_shortened, 0);
+    });
+}

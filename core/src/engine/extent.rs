@@ -21,6 +21,8 @@ struct Map {
     free_bytes: u64,
     waiting: Vec<Range<u64>>,
     len: u64,
+    /// Only the end of the file is given out.
+    at_end: bool,
 }
 
 impl Space {
@@ -64,7 +66,13 @@ impl Space {
     pub(crate) fn take_between(self: &Arc<Self>, least: u64, most: u64) -> Option<Extent> {
         let (least, most) = (align(least.max(1), PAGE), align(most.max(1), PAGE));
         let mut map = self.map.lock();
-        let (&start, &found) = map.free.iter().find(|(_, found)| **found >= least)?;
+        let (&start, &found) = match map.at_end {
+            true => {
+                let last = map.free.iter().next_back();
+                last.filter(|(start, found)| **start + **found == map.len && **found >= least)?
+            }
+            false => map.free.iter().find(|(_, found)| **found >= least)?,
+        };
         let len = found.min(most);
         map.free.remove(&start);
         map.free_bytes -= found;
@@ -96,6 +104,24 @@ impl Space {
             range,
             space: self.clone(),
         }
+    }
+
+    /// Until the guard is dropped, extents are taken at the end of the file alone: holes grow together meanwhile.
+    pub(crate) fn at_end(self: &Arc<Self>) -> AtEnd {
+        self.map.lock().at_end = true;
+        AtEnd(self.clone())
+    }
+
+    /// Where `len` bytes would end that fill the lowest holes, if they have room for it.
+    pub(crate) fn reach(&self, len: u64) -> Option<u64> {
+        let mut left = len;
+        for (start, free) in &self.map.lock().free {
+            if *free >= left {
+                return Some(start + left);
+            }
+            left -= free;
+        }
+        None
     }
 
     /// How long the file must become for an extent of `len` to fit at its end.
@@ -205,6 +231,15 @@ impl Map {
             end += len;
         }
         self.free.insert(start, end - start);
+    }
+}
+
+/// See [`Space::at_end`].
+pub(crate) struct AtEnd(Arc<Space>);
+
+impl Drop for AtEnd {
+    fn drop(&mut self) {
+        self.0.map.lock().at_end = false;
     }
 }
 

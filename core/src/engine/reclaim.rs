@@ -12,15 +12,27 @@ use super::{
     version::{Pack, Version},
     view::Scan,
 };
-use crate::{Result, port::Volume};
+use crate::{Kind, Result, port::Volume};
 use alloc::{sync::Arc, vec, vec::Vec};
 use bytes::Bytes;
 use core::ops::Range;
 
-/// Merges of everything in one call; each moves what the one before made room for.
-const PASSES: usize = 5;
+/// Merges of everything in one call, at most.
+const PASSES: usize = 6;
 /// This much free space within the file, or a 64th of it, is not worth another pass.
 const SLACK: u64 = 256 << 10;
+
+/// What a merge of everything is for.
+#[derive(Clone, Copy, PartialEq)]
+enum Pass {
+    /// Emptying packs that are mostly garbage.
+    Garbage,
+    /// Moving what lies behind where the data could end into holes before it.
+    Down,
+    /// Moving the same to the end of the file first: the holes, which are too small or in the way of
+    /// one another, become one.
+    Up,
+}
 
 impl<V: Volume> Store<V> {
     /// Gives back the space of what was deleted or replaced, and shortens the file. Reads and writes go on.
@@ -34,14 +46,23 @@ impl<V: Volume> Store<V> {
         self.0.state.lock().check_open()?;
         let _alone = self.0.reclaiming.lock().await;
         let before = (self.size(), self.size_in_use());
-        for pass in 0..PASSES {
-            self.0.reclaim_pass(self, pass > 0).await?;
+        let mut pass = Pass::Garbage;
+        let mut went_up = false;
+        for _ in 0..PASSES {
+            match self.0.reclaim_pass(self, pass).await {
+                // No room for a detour: what has been given back by now is all there is.
+                Err(error) if error.kind() == Kind::Quota && pass == Pass::Up => break,
+                done => done?,
+            }
             let mut upkeep = self.0.upkeep.lock().await;
             self.0.trim(&mut upkeep).await?;
-            let (size, free) = self.0.disk.space.usage();
-            if free <= (size / 64).max(SLACK) {
-                break;
-            }
+            drop(upkeep);
+            pass = match self.0.next_pass() {
+                Some(Pass::Up) if went_up => break,
+                Some(next) => next,
+                None => break,
+            };
+            went_up |= pass == Pass::Up;
         }
         Ok(Reclaimed {
             bytes_freed: before.1.saturating_sub(self.size_in_use()),
@@ -51,9 +72,30 @@ impl<V: Volume> Store<V> {
 }
 
 impl<V: Volume> Inner<V> {
-    /// Merges all tables into one, emptying packs that are mostly garbage; with `compact`, also
-    /// those that lie behind where the data could end.
-    async fn reclaim_pass(&self, store: &Store<V>, compact: bool) -> Result<()> {
+    /// What would make the file shorter, if anything does.
+    fn next_pass(&self) -> Option<Pass> {
+        let (size, free) = self.disk.space.usage();
+        let slack = (size / 64).max(SLACK);
+        if free <= slack {
+            return None;
+        }
+        let version = self.state.lock().current.version.clone();
+        let tables: u64 = version.tables.iter().map(|table| table.bytes).sum();
+        let packs = version.packs.iter().map(|pack| pack.range());
+        let behind: u64 = packs
+            .filter(|range| range.end > size - free)
+            .map(|range| range.end - range.start)
+            .sum();
+        match self.disk.space.reach(tables + behind) {
+            Some(end) if end + slack < size => Some(Pass::Down),
+            _ => Some(Pass::Up),
+        }
+    }
+
+    /// Merges all tables into one, emptying the packs that `pass` is about.
+    async fn reclaim_pass(&self, store: &Store<V>, pass: Pass) -> Result<()> {
+        let compact = pass != Pass::Garbage;
+        let _at_end = (pass == Pass::Up).then(|| self.disk.space.at_end());
         // Packs that take no more values. What was committed into them before now is in tables
         // after the checkpoint, and nothing later can refer to them.
         let mut packs = {
@@ -115,7 +157,7 @@ impl<V: Volume> Inner<V> {
     /// What background work does about garbage, unasked, unless somebody is at it.
     pub(crate) async fn reclaim_unasked(&self, store: &Store<V>) -> Result<()> {
         match self.reclaiming.try_lock() {
-            Some(_alone) => self.reclaim_pass(store, false).await,
+            Some(_alone) => self.reclaim_pass(store, Pass::Garbage).await,
             None => Ok(()),
         }
     }

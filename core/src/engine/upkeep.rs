@@ -247,6 +247,11 @@ impl<V: Volume> Inner<V> {
     pub(crate) async fn trim(&self, upkeep: &mut Upkeep) -> Result<()> {
         let version = self.state.lock().current.version.clone();
         self.publish(upkeep, &version, Reason::Tables).await?;
+        let end = upkeep.manifest.as_ref().map(|extent| extent.range().end);
+        if end == Some(self.disk.space.usage().0) {
+            // Its manifest found room at the end alone: now there is some before it.
+            self.publish(upkeep, &version, Reason::Tables).await?;
+        }
         self.publish(upkeep, &version, Reason::Trim).await?;
         let least = self.state.lock().superblock.file_len;
         self.disk.cut(least).await
