@@ -117,7 +117,9 @@ class Remote {
         started.once("exit", (code) => reject(new Error(`${this.#littoral} serve ended with ${code}`)));
         started.stdout.once("data", (data) => resolve(String(data)));
       });
-      this.url = JSON.parse(line).url;
+      const { url, error } = JSON.parse(line);
+      if (error) throw new Error(error.message);
+      this.url = url;
       // The same place after it was down.
       this.#port = Number(new URL(this.url).port);
       this.#process = started;

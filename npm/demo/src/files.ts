@@ -67,8 +67,13 @@ export class Files {
       else list.insertBefore(shown.element, before);
     }
     for (const id of gone) {
-      this.#shown.get(id)?.element.remove();
+      const element = this.#shown.get(id)?.element;
+      const focused = element?.contains(document.activeElement);
+      const next = element?.nextElementSibling ?? element?.previousElementSibling;
+      element?.remove();
       this.#shown.delete(id);
+      // Whoever uses the keyboard goes on from here.
+      if (focused) (next?.querySelector("button") ?? byId("shelf")).focus();
     }
   }
 

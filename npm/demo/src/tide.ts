@@ -6,6 +6,9 @@ import type { Network } from "./network.js";
 import { announce, note } from "./notice.js";
 import { bytes, count } from "./words.js";
 
+/** How long something is so before it is said aloud, in milliseconds. */
+const CALM = 700;
+
 interface Tide {
   title: string;
   text: string;
@@ -21,6 +24,7 @@ export class Head {
   /** The largest the queue was since it was empty. */
   #most = { count: 0, bytes: 0 };
   #aloud = "";
+  #soon: ReturnType<typeof setTimeout> | undefined;
 
   constructor(network: Network) {
     this.#network = network;
@@ -47,11 +51,19 @@ export class Head {
     bar.setAttribute("aria-valuenow", String(progress));
     bar.setAttribute("aria-valuetext", status.count === 0 ? "nothing waits" : `${progress} percent, ${text}`);
     bar.style.setProperty("--done", `${progress}%`);
-    if (aloud !== this.#aloud) {
-      // Not what was so when the page came.
-      if (this.#aloud !== "") announce(aloud);
+    this.#say(aloud);
+  }
+
+  /** Says it once it has been so for a while: a small file is up before the next one is kept. */
+  #say(aloud: string): void {
+    clearTimeout(this.#soon);
+    // Not what was so when the page came.
+    if (this.#aloud === "") this.#aloud = aloud;
+    if (aloud === this.#aloud) return;
+    this.#soon = setTimeout(() => {
       this.#aloud = aloud;
-    }
+      announce(aloud);
+    }, CALM);
   }
 
   /** How much of what was queued has arrived, in percent. */

@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
-import { Scene, accessible, drop, untilShelf, untilText } from "./support.mjs";
+import { Scene, accessible, drop, untilText } from "./support.mjs";
 
 describe("the page", () => {
   const scene = new Scene();
@@ -71,6 +71,14 @@ describe("the page", () => {
     assert.ok(await page.evaluate(() => document.querySelector("#preview").contains(document.activeElement)));
     await page.keyboard.press("Escape");
     assert.equal(await page.evaluate(() => document.activeElement.querySelector(".name")?.textContent), name);
+    // What is removed hands the focus on.
+    await page.keyboard.press("Enter");
+    await page.waitForSelector("#preview[open] a[href]");
+    for (let i = 0; i < 10 && !(await page.evaluate(() => document.activeElement.matches(".danger"))); i++) await page.keyboard.press("Tab");
+    await page.keyboard.press("Enter");
+    await page.keyboard.press("Enter");
+    await page.waitForFunction((name) => document.querySelector("#toasts").textContent.includes(`${name} was removed`), {}, name);
+    assert.ok(await isFile());
     await page.close();
   });
 
@@ -82,7 +90,10 @@ describe("the page", () => {
       new MutationObserver(() => heard.push(live.textContent)).observe(live, { childList: true, characterData: true, subtree: true });
     });
     await drop(page, { "heard.txt": "ahoy" });
-    await page.waitForFunction(() => heard.includes("1 file kept in this browser.") && heard.at(-1) === "Everything is on the remote.");
+    await page.waitForFunction(() => heard.includes("1 file kept in this browser."));
+    await untilText(page, "#tide-title", "All safe, here and there");
+    // Longer than it waits before it says something.
+    await new Promise((resolve) => setTimeout(resolve, 1000));
     const heard = await page.evaluate(() => heard);
     assert.ok(heard.length <= 5, heard.join(" / "));
     const bar = await page.$eval("#progress", (bar) => [bar.getAttribute("role"), bar.getAttribute("aria-valuenow"), bar.getAttribute("aria-valuetext")]);
