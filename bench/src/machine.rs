@@ -20,6 +20,12 @@ pub struct Machine {
     pub load_before: f64,
 }
 
+/// The first two numbers of a kernel's release: the rest is its packager's.
+fn version(release: &str) -> String {
+    let numbers: Vec<_> = release.split('.').take(2).collect();
+    numbers.join(".")
+}
+
 impl Machine {
     /// This one, with the disk under `dir`.
     pub fn here(dir: &Path) -> Result<Self> {
@@ -29,7 +35,7 @@ impl Machine {
             kernel: format!(
                 "{} {}",
                 uname.sysname().to_string_lossy(),
-                uname.release().to_string_lossy()
+                version(&uname.release().to_string_lossy())
             ),
             cpu: line_of("/proc/cpuinfo", "model name").unwrap_or_else(|| "unknown".into()),
             cores: std::thread::available_parallelism()?.get(),

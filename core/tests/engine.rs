@@ -518,7 +518,6 @@ fn a_backup_takes_a_bounded_amount_of_memory() {
 }
 
 #[test]
-#[test]
 fn reclaim_leaves_a_file_that_is_hardly_longer_than_what_is_in_use() {
     block_on(async {
         let (volume, entropy) = (MemoryVolume::new(), entropy());

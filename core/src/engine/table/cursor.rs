@@ -329,6 +329,7 @@ mod tests {
         let device = Device::new(MemoryVolume::from_bytes(file));
         let space = Space::new(len, Vec::new()).unwrap();
         let table = Table {
+            root_block: crate::sync::OnceLock::new(),
             root,
             height: 64,
             ranges: None,
