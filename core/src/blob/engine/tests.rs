@@ -6,7 +6,7 @@ mod leftovers;
 
 use super::*;
 use crate::{
-    blob::{EngineRoots, RootStore, conformance::noise, space::REFERENCES},
+    blob::{conformance::noise, space::REFERENCES},
     engine::{Options, Space},
     port::{Entropy, MemoryVolume},
 };
@@ -126,6 +126,7 @@ async fn empty(blobs: &EngineBlobs<MemoryVolume>) {
 fn every_future_of_a_store_over_a_sendable_volume_is_sendable() {
     fn is_send<T: Send>(_: &T) {}
     block_on(async {
+        use crate::blob::{EngineRoots, RootStore};
         let blobs = blobs().await;
         let roots = EngineRoots::new(blobs.store().clone());
         let view = blobs.store().view();

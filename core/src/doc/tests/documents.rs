@@ -244,35 +244,3 @@ fn history_has_the_commits_that_touched_a_path() {
         assert_eq!(history("", 3..=4, Forward).await, [3, 4]);
     });
 }
-
-#[test]
-fn of_many_who_ask_for_one_state_exactly_one_finds_it() {
-    let doc = block_on(new());
-    block_on(doc.patch("n", Patch::set(0), None)).unwrap();
-    const ROUNDS: i64 = 40;
-    let wins: Vec<i64> = std::thread::scope(|scope| {
-        let threads: Vec<_> = (0..8)
-            .map(|_| {
-                let doc = doc.clone();
-                scope.spawn(move || {
-                    let mut wins = 0;
-                    for round in 0..ROUNDS {
-                        let seen = Match::Equals(Value::Int(round));
-                        match block_on(doc.patch("n", Patch::set(round + 1), seen)) {
-                            Ok(_) => wins += 1,
-                            Err(error) => assert_eq!(error.kind(), Kind::Conflict),
-                        }
-                        while block_on(doc.read("n")).unwrap().as_int() <= Some(round) {}
-                    }
-                    wins
-                })
-            })
-            .collect();
-        threads
-            .into_iter()
-            .map(|thread| thread.join().unwrap())
-            .collect()
-    });
-    assert_eq!(wins.iter().sum::<i64>(), ROUNDS);
-    assert_eq!(doc.current_commit(), ROUNDS as u64 + 1);
-}

@@ -9,5 +9,7 @@ mod rfc7396;
 mod scopes;
 pub mod strategy;
 pub mod support;
+#[cfg(feature = "std")]
+mod threads;
 mod transactions;
 mod watches;

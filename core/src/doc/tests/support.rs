@@ -73,6 +73,12 @@ pub async fn new() -> Doc {
     open(&MemoryVolume::new(), &Time::default()).await
 }
 
+pub async fn with(json: &str) -> Doc {
+    let doc = new().await;
+    doc.patch("", Patch::set(value(json)), None).await.unwrap();
+    doc
+}
+
 pub fn value(json: &str) -> Value {
     Value::from_json(json).unwrap()
 }

@@ -1,14 +1,14 @@
 //! Several participants, one commit.
 
-use super::support::{Doc, Time, new, open, value};
+use super::support::{Time, new, open, value, with};
 use crate::{
     Kind,
     doc::{Match, Op, Outcome, Patch, Value},
     port::MemoryVolume,
 };
-use alloc::{boxed::Box, vec::Vec};
+use alloc::boxed::Box;
 use core::time::Duration;
-use futures::{FutureExt, executor::block_on, future::join_all, join};
+use futures::{FutureExt, executor::block_on, join};
 
 const LONG: Duration = Duration::from_secs(60);
 
@@ -18,12 +18,6 @@ fn by(number: i64) -> Patch {
 
 fn pattern(json: &str) -> Option<Match> {
     Some(Match::from_json(json).unwrap())
-}
-
-async fn with(json: &str) -> Doc {
-    let doc = new().await;
-    doc.patch("", Patch::set(value(json)), None).await.unwrap();
-    doc
 }
 
 #[test]
@@ -227,44 +221,4 @@ fn an_aborted_transaction_changes_nothing() {
             Kind::InvalidInput
         );
     });
-}
-
-#[test]
-fn of_many_transactions_on_one_state_exactly_one_commits() {
-    let doc = block_on(with(r#"{"n": 0}"#));
-    const ROUNDS: i64 = 15;
-    let wins: i64 = std::thread::scope(|scope| {
-        let threads: Vec<_> = (0..4)
-            .map(|thread| {
-                let doc = doc.clone();
-                scope.spawn(move || {
-                    let mut wins = 0;
-                    for round in 0..ROUNDS {
-                        let outcome = block_on(async {
-                            let transaction = doc.begin(2, Value::Null, LONG).await.unwrap();
-                            let own = alloc::format!("t{thread}");
-                            let all = [
-                                transaction.join(
-                                    "n",
-                                    Patch::set(round + 1),
-                                    Some(Match::Equals(Value::Int(round))),
-                                ),
-                                transaction.join(own.as_str(), Patch::set(round), None),
-                            ];
-                            join_all(all).await.remove(0).unwrap()
-                        });
-                        assert_eq!(outcome.committed, outcome.matched);
-                        wins += i64::from(outcome.committed);
-                        while block_on(doc.read("n")).unwrap().as_int() <= Some(round) {}
-                    }
-                    wins
-                })
-            })
-            .collect();
-        threads
-            .into_iter()
-            .map(|thread| thread.join().unwrap())
-            .sum()
-    });
-    assert_eq!(wins, ROUNDS);
 }

@@ -117,39 +117,6 @@ fn one_who_waits_is_woken_and_one_who_is_dropped_misses_nothing() {
 }
 
 #[test]
-fn threads_are_told_everything_once_and_in_order() {
-    let doc = block_on(new());
-    const COMMITS: u64 = 200;
-    std::thread::scope(|scope| {
-        for _ in 0..2 {
-            let doc = doc.clone();
-            scope.spawn(move || {
-                let mut watch = doc.watch(&pattern("n"), 0).unwrap();
-                let mut last = 0;
-                while last < COMMITS {
-                    match block_on(watch.next()).unwrap() {
-                        Event::State { commit, .. } => assert_eq!(commit, 0),
-                        Event::Change { commit, .. } => {
-                            assert_eq!(commit.number, last + 1);
-                            last = commit.number;
-                        }
-                    }
-                }
-            });
-        }
-        for _ in 0..4 {
-            let doc = doc.clone();
-            scope.spawn(move || {
-                for _ in 0..COMMITS / 4 {
-                    let patch = Patch::ops([Op::increment("n", 1).unwrap()]);
-                    block_on(doc.patch("", patch, None)).unwrap();
-                }
-            });
-        }
-    });
-}
-
-#[test]
 fn a_watch_that_retention_overtakes_is_told_and_begins_anew() {
     block_on(async {
         let (volume, clock) = (MemoryVolume::new(), Time::default());
