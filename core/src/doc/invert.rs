@@ -27,7 +27,7 @@ pub fn invert(tree: &Value, ops: &[Op]) -> Result<Vec<Op>> {
         let before = Before::of(&tree, op);
         apply_op(&mut tree, op)?;
         let start = undo.len();
-        before.undo(&tree, op, &mut undo);
+        before.undo(op, &mut undo);
         // All of them are read from the end.
         if let Some(own) = undo.get_mut(start..) {
             own.reverse();
@@ -45,6 +45,8 @@ struct Before {
     old: Option<Value>,
     /// Above it, the first place where nothing was.
     made: Path,
+    /// Of a move: where to, by indices, in the tree without what is moved.
+    to: Path,
     /// What a move replaces.
     covered: Option<Value>,
     /// It takes the place of something that it is in.
@@ -54,51 +56,49 @@ struct Before {
 impl Before {
     fn of(tree: &Value, op: &Op) -> Before {
         let (path, there) = by_index(tree, op.path());
-        let mut up = false;
-        let covered = match op {
+        let (mut to, mut up, mut covered) = (Path::ROOT, false, None);
+        if let Op::Move { to: named, .. } = op {
+            let mut without = tree.clone();
+            let _ = apply_op(&mut without, &Op::Delete { path: path.clone() });
+            to = by_index(&without, named).0;
+            // What leads there leads there with it as well.
+            up = path.strip(&to).is_some();
             // Into a list it is inserted.
-            Op::Move { to, .. } if !matches!(to.steps().last(), Some(Step::Index(_))) => {
-                let mut without = tree.clone();
-                up = path.strip(&by_index(tree, to).0).is_some();
-                if !up {
-                    let _ = apply_op(&mut without, &Op::Delete { path: path.clone() });
-                }
-                without.at(to).cloned()
+            if !matches!(to.steps().last(), Some(Step::Index(_))) {
+                covered = if up { tree } else { &without }.at(&to).cloned();
             }
-            _ => None,
-        };
+        }
         Before {
             made: path.prefix(there + 1),
             old: tree.at(&path).cloned(),
             path,
+            to,
             covered,
             up,
         }
     }
 
-    fn undo(self, after: &Value, op: &Op, undo: &mut Vec<Op>) {
+    fn undo(self, op: &Op, undo: &mut Vec<Op>) {
         let Before {
             path,
             old,
             made,
+            to,
             covered,
             up,
         } = self;
         match (op, old) {
             (Op::Test { .. }, _) => {}
             (Op::Move { from, to }, _) if from == to => {}
-            (Op::Move { to, .. }, old) => {
-                let (to, _) = by_index(after, to);
-                match covered {
-                    None => undo.push(Op::Move { from: to, to: path }),
-                    Some(value) => {
-                        undo.push(Op::Set { path: to, value });
-                        if !up {
-                            undo.extend(old.map(|value| put_back(path, value)));
-                        }
+            (Op::Move { .. }, old) => match covered {
+                None => undo.push(Op::Move { from: to, to: path }),
+                Some(value) => {
+                    undo.push(Op::Set { path: to, value });
+                    if !up {
+                        undo.extend(old.map(|value| put_back(path, value)));
                     }
                 }
-            }
+            },
             (_, None) => undo.push(Op::Delete { path: made }),
             (Op::Set { .. } | Op::Increment { .. }, Some(value)) => {
                 undo.push(Op::Set { path, value });

@@ -2,11 +2,12 @@
 
 use super::{
     strategy::{choice, op_for, places, tree},
-    support::{Doc, Model, Time, new, open, value},
+    support::{Doc, Model, Time, new, open, there, value},
 };
 use crate::{
     Kind,
     doc::{Match, Op, Patch, Path, Refused, Value},
+    engine::Direction,
     port::MemoryVolume,
 };
 use alloc::{string::ToString, vec::Vec};
@@ -74,19 +75,13 @@ async fn agree(doc: &Doc, model: &Model) {
             "at {commit}"
         );
         for path in places(state) {
-            let found = doc.read_at(&path, commit).await;
-            assert_eq!(
-                found.unwrap(),
-                *state.at(&path).unwrap(),
-                "{path} at {commit}"
-            );
+            let found = there(doc.read_at(&path, commit).await);
+            assert_eq!(found.as_ref(), state.at(&path), "{path} at {commit}");
         }
     }
     for path in places(model.now()) {
-        assert_eq!(
-            doc.read(&path).await.unwrap(),
-            *model.now().at(&path).unwrap()
-        );
+        let found = there(doc.read(&path).await);
+        assert_eq!(found.as_ref(), model.now().at(&path), "{path}");
     }
 }
 
@@ -211,6 +206,43 @@ fn declared_keys_are_used_and_kept() {
 }
 
 #[test]
+fn a_key_that_two_elements_have_means_the_first() {
+    block_on(async {
+        let (volume, clock) = (MemoryVolume::new(), Time::default());
+        let doc = open(&volume, &clock).await;
+        let list = value(r#"{"l": [{"id": 7}, {"id": "7", "b": 1}, {"id": "x"}]}"#);
+        let first = doc.patch("", Patch::set(list), None).await.unwrap();
+        let error = doc.read("l(id='7').b").await.unwrap_err();
+        assert_eq!(error.kind(), Kind::NotFound);
+        let absent = Match::from_json(r#"{"b": {"$absent": true}}"#).unwrap();
+        doc.patch("l(id='7').b", Patch::set(2), None).await.unwrap();
+        let error = doc.patch("l(id='7')", Patch::set(0), absent).await;
+        assert_eq!(error.unwrap_err().kind(), Kind::Conflict);
+        // Without the first, it means the second; and with another key, the element is another one's.
+        let gone = Op::delete("l(id='7')").unwrap();
+        let second = doc.patch("", Patch::ops([gone]), None).await.unwrap();
+        let key = Patch::set("x");
+        let third = doc.patch("l(id='7').id", key, None).await.unwrap();
+        doc.close().await.unwrap();
+        let doc = open(&volume, &clock).await;
+        doc.store().checkpoint().await.unwrap();
+        for (commit, seven, x) in [
+            (first, Some(r#"{"id": 7}"#), r#"{"id": "x"}"#),
+            (first + 1, Some(r#"{"id": 7, "b": 2}"#), r#"{"id": "x"}"#),
+            (second, Some(r#"{"id": "7", "b": 1}"#), r#"{"id": "x"}"#),
+            (third, None, r#"{"id": "x", "b": 1}"#),
+        ] {
+            let found = there(doc.read_at("l(id='7')", commit).await);
+            assert_eq!(found, seven.map(value), "at {commit}");
+            assert_eq!(doc.read_at("l(id=x)", commit).await.unwrap(), value(x));
+        }
+        let mut history = doc.history("l(id=x)", 2..=9, Direction::Forward).unwrap();
+        assert_eq!(history.next().await.unwrap().unwrap().number, third);
+        assert_eq!(history.next().await.unwrap(), None);
+    });
+}
+
+#[test]
 fn history_has_the_commits_that_touched_a_path() {
     block_on(async {
         let doc = new().await;
@@ -235,7 +267,7 @@ fn history_has_the_commits_that_touched_a_path() {
             }
             found
         };
-        use crate::engine::Direction::{Backward, Forward};
+        use Direction::{Backward, Forward};
         assert_eq!(history("a", 0..=100, Forward).await, [1, 3, 7]);
         assert_eq!(history("a.x", 2..=100, Backward).await, [7, 3]);
         assert_eq!(history("b", 0..=100, Forward).await, [2]);

@@ -181,3 +181,26 @@ fn moves_that_shift_their_own_target_are_undone() {
         assert_eq!(undone, tree, "{from} to {to}");
     }
 }
+
+#[test]
+fn moves_that_change_the_key_of_their_target_are_undone() {
+    let tree = Value::from_json(
+        r#"{"l": [{"id": "p", "x": 1, "y": {"id": 2}}, {"id": "p"}, {"id": "q"}]}"#,
+    )
+    .unwrap();
+    for (from, to) in [
+        ("l(id=p).x", "l(id=p).id"),
+        ("l(id=p).x", "l(id=q).id"),
+        ("l(id=p).id", "l(id=p).x"),
+        ("l(id=p).id", "l(id=q).id"),
+        ("l[0]", "l(id=p).y"),
+        ("l(id=p).y.id", "l(id=p).id"),
+    ] {
+        let ops = [Op::shift(from, to).unwrap()];
+        let undo = invert(&tree, &ops).unwrap();
+        let changed = apply(&tree, &Patch::ops(ops)).unwrap();
+        assert_ne!(changed, tree);
+        let undone = apply(&changed, &Patch::ops(undo)).unwrap();
+        assert_eq!(undone, tree, "{from} to {to}");
+    }
+}

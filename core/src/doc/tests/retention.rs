@@ -2,7 +2,7 @@
 
 use super::{
     strategy::{choice, op_for, places},
-    support::{Doc, Model, Time, new, open, options, value},
+    support::{Doc, Model, Time, new, open, options, there, value},
 };
 use crate::{
     Kind,
@@ -49,10 +49,8 @@ async fn agree(doc: &Doc, model: &Model, kept: impl Fn(u64) -> bool) {
         }
         assert_eq!(&found.unwrap(), state, "at {commit}");
         for path in places(state) {
-            assert_eq!(
-                doc.read_at(&path, commit).await.unwrap(),
-                *state.at(&path).unwrap()
-            );
+            let found = there(doc.read_at(&path, commit).await);
+            assert_eq!(found.as_ref(), state.at(&path), "{path} at {commit}");
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use super::{
     strategy::{choice, op_for, places, tree},
-    support::{Model, Time, new, open, value},
+    support::{Model, Time, new, open, there, value},
 };
 use crate::{
     Kind,
@@ -24,8 +24,8 @@ async fn agree(scope: &Scope<MemoryVolume, Time>, model: &Model) {
             "at {commit}"
         );
         for path in places(state) {
-            let found = scope.read_at(&path, commit).await.unwrap();
-            assert_eq!(found, *state.at(&path).unwrap(), "{path} at {commit}");
+            let found = there(scope.read_at(&path, commit).await);
+            assert_eq!(found.as_ref(), state.at(&path), "{path} at {commit}");
         }
     }
 }

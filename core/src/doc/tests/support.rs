@@ -1,7 +1,7 @@
 //! A document in memory, and the naive model of one: the list of its states.
 
 use crate::{
-    Error, Result,
+    Error, Kind, Result,
     doc::{Documents, Match, Options, Patch, Path, Value, keys::Keys},
     engine::{self, Durability, Store},
     port::{Clock, Entropy, MemoryVolume},
@@ -79,6 +79,15 @@ pub async fn with(json: &str) -> Doc {
     doc
 }
 
+/// What was read, if something was there.
+pub fn there(read: Result<Value>) -> Option<Value> {
+    match read {
+        Ok(value) => Some(value),
+        Err(error) if error.kind() == Kind::NotFound => None,
+        Err(error) => panic!("{error}"),
+    }
+}
+
 pub fn value(json: &str) -> Value {
     Value::from_json(json).unwrap()
 }
@@ -114,7 +123,7 @@ impl Model {
         if let Some(pattern) = matching
             && !pattern.matches(self.now().at(&path))
         {
-            return Err(Error::new(crate::Kind::Conflict, "does not match"));
+            return Err(Error::new(Kind::Conflict, "does not match"));
         }
         let (base, patch) = self.keys.resolve_patch(&path, patch)?;
         let mut memory = crate::doc::apply::Memory(self.now().clone());
