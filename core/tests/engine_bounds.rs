@@ -71,6 +71,7 @@ struct Watched {
     touching: Arc<Mutex<Vec<u64>>>,
     /// What a crash leaves right after the file became shorter.
     shortened: Arc<Mutex<Vec<Vec<u8>>>>,
+    syncs: Arc<AtomicU64>,
 }
 
 impl Watched {
@@ -113,6 +114,7 @@ impl Volume for Watched {
     }
 
     async fn sync(&self) -> Result<()> {
+        self.syncs.fetch_add(1, Ordering::Relaxed);
         let covered = self.bytes.to_bytes();
         self.ends.lock().unwrap().clear();
         for _ in 0..20 {
@@ -121,6 +123,36 @@ impl Volume for Watched {
         *self.durable.lock().unwrap() = covered;
         Ok(())
     }
+
+    async fn gather(&self) {
+        pause().await;
+    }
+}
+
+#[test]
+fn commits_that_come_one_after_another_before_the_group_is_closed_share_one_sync() {
+    block_on(async {
+        let (volume, entropy) = (Watched::default(), entropy());
+        let store = Store::open(volume.clone(), &entropy, small())
+            .await
+            .unwrap();
+        let before = volume.syncs.load(Ordering::Relaxed);
+        let commits = (0..100u8).map(|i| store.commit(put(&[i], vec![i; 20]), Durability::Strict));
+        for done in futures::future::join_all(commits).await {
+            assert_eq!(done.unwrap().reached(), Durability::Strict);
+        }
+        assert_eq!(volume.syncs.load(Ordering::Relaxed) - before, 1);
+        // A leader that goes while the others come leaves its commit to them.
+        let mut first = Box::pin(store.commit(put(b"x", "first"), Durability::Strict));
+        assert!(futures::poll!(&mut first).is_pending());
+        drop(first);
+        store
+            .commit(put(b"y", "second"), Durability::Strict)
+            .await
+            .unwrap();
+        assert_eq!(store.get(S, b"x").await.unwrap().unwrap(), "first");
+        assert_eq!(volume.syncs.load(Ordering::Relaxed) - before, 2);
+    });
 }
 
 #[test]

@@ -104,14 +104,7 @@ impl Volume for JsVolume {
             return Err(too_short(offset, len));
         }
         let offset_number = number(offset)?;
-        let mut bytes = Vec::new();
-        bytes.try_reserve_exact(len).map_err(|_| {
-            Error::new(
-                Kind::OutOfRange,
-                alloc::format!("no memory for {len} bytes"),
-            )
-        })?;
-        bytes.resize(len, 0);
+        let mut bytes = zeros(len)?;
         let answer = settle(self.host().read(offset_number, &mut bytes)).await?;
         if answer.is_undefined() {
             return Ok(bytes.into());
@@ -137,10 +130,29 @@ impl Volume for JsVolume {
     }
 
     async fn sync(&self) -> Result<()> {
-        // Whatever else is ready to run shares the next sync.
-        yield_now().await;
         settle(self.host().sync()).await.map(drop)
     }
+
+    /// Calls that came in one message commit one after another in one turn: they are one group.
+    async fn gather(&self) {
+        yield_now().await;
+    }
+}
+
+/// Room for what is read. In pages, because code that is optimized for size sets a `Vec`'s bytes one by one.
+fn zeros(len: usize) -> Result<Vec<u8>> {
+    static PAGE: [u8; 4096] = [0; 4096];
+    let mut bytes = Vec::new();
+    bytes.try_reserve_exact(len).map_err(|_| {
+        Error::new(
+            Kind::OutOfRange,
+            alloc::format!("no memory for {len} bytes"),
+        )
+    })?;
+    while let missing @ 1.. = len.saturating_sub(bytes.len()) {
+        bytes.extend_from_slice(PAGE.get(..missing).unwrap_or(&PAGE));
+    }
+    Ok(bytes)
 }
 
 /// What a method of a host answered, at once or later.

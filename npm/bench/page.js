@@ -25,7 +25,8 @@ let serial = 0;
 const contenders = {
   "littoral, OPFS": () => littoral("opfs"),
   "littoral, IndexedDB": () => littoral("indexeddb"),
-  "raw IndexedDB, strict": () => rawIdb("strict"),
+  "raw IndexedDB, one transaction": () => rawIdb("bench-raw"),
+  "raw IndexedDB, one put each": async () => ({ ...(await rawIdb("bench-raw-each")), putMany: undefined, getMany: undefined }),
   "idb-keyval": async () => {
     const store = createStore("bench-keyval", "keyval");
     return {
@@ -81,11 +82,12 @@ const contenders = {
 
 async function littoral(backend) {
   const store = await open(`bench-${backend}-${serial++}`, { backend });
-  return { put: (bytes) => store.blobs.put(bytes), get: (pointer) => store.blobs.get(pointer), close: () => store.close() };
+  return { put: (bytes) => store.blobs.put(bytes), get: (pointer) => store.blobs.get(pointer) };
 }
 
-async function rawIdb(durability) {
-  const opening = indexedDB.open("bench-raw", 1);
+async function rawIdb(name) {
+  const durability = "strict";
+  const opening = indexedDB.open(name, 1);
   opening.onupgradeneeded = () => opening.result.createObjectStore("blobs");
   const db = await request(opening);
   return {
@@ -114,44 +116,58 @@ async function rawIdb(durability) {
   };
 }
 
-/** Runs `work` a few times; operations a second of the median. */
-async function rate(count, times, make, work) {
-  const rates = [];
-  for (let i = 0; i < times; i++) {
-    const input = make();
-    const start = performance.now();
-    await work(input);
-    rates.push((count / (performance.now() - start)) * 1000);
-  }
-  return rates.sort((a, b) => a - b)[times >> 1];
-}
+const many = (count, size) => Array.from({ length: count }, () => fresh(size));
+const some = (keys, count) => Array.from({ length: count }, () => keys[Math.floor(Math.random() * keys.length)]);
 
-const many = (count, size) => () => Array.from({ length: count }, () => fresh(size));
+const putMany = (it, all) => (it.putMany ? it.putMany(all) : Promise.all(all.map(it.put)));
+const getMany = (it, keys) => (it.getMany ? it.getMany(keys) : Promise.all(keys.map(it.get)));
 
-globalThis.names = Object.keys(contenders);
+/** Each: how many operations a round has, what it works on, which is made beforehand, and the work. */
+const workloads = {
+  "put 4 KiB, one by one": {
+    count: 50,
+    make: () => many(50, 4096),
+    work: async (it, all) => {
+      for (const bytes of all) await it.put(bytes);
+    },
+  },
+  "put 4 KiB, 100 at once": { count: 100, make: () => many(100, 4096), work: putMany },
+  "put 64 KiB, 200 at once": { count: 200, make: () => many(200, 65_536), work: putMany },
+  "get 4 KiB, one by one": {
+    count: 500,
+    make: (keys) => some(keys, 500),
+    work: async (it, keys) => {
+      for (const key of keys) if ((await it.get(key)).length !== 4096) throw new Error("other bytes");
+    },
+  },
+  "get 4 KiB, 100 at once": {
+    count: 100,
+    make: (keys) => some(keys, 100),
+    work: async (it, keys) => {
+      for (const bytes of await getMany(it, keys)) if (bytes.length !== 4096) throw new Error("other bytes");
+    },
+  },
+};
 
-/** Operations a second of one contender. */
-globalThis.measure = async (name) => {
+globalThis.contenders = Object.keys(contenders);
+globalThis.workloads = Object.keys(workloads);
+
+const started = {};
+
+/** Makes one contender ready, with 1,000 blobs to read. */
+globalThis.start = async (name) => {
   const it = await contenders[name]();
-  await it.put(fresh(4096));
-  const putMany = (all) => (it.putMany ? it.putMany(all) : Promise.all(all.map(it.put)));
-  const getMany = (keys) => (it.getMany ? it.getMany(keys) : Promise.all(keys.map(it.get)));
-  const found = {};
-  found["put 4 KiB, one by one"] = await rate(100, 3, many(100, 4096), async (all) => {
-    for (const bytes of all) await it.put(bytes);
-  });
-  found["put 4 KiB, 100 at once"] = await rate(100, 5, many(100, 4096), putMany);
-  found["put 64 KiB, 200 at once"] = await rate(200, 3, many(200, 65_536), putMany);
-  const keys = await putMany(many(1000, 4096)());
-  const pick = () => Array.from({ length: 100 }, () => keys[Math.floor(Math.random() * keys.length)]);
-  const one = async (some) => {
-    for (const key of some) if ((await it.get(key)).length !== 4096) throw new Error("other bytes");
-  };
-  await one(pick());
-  found["get 4 KiB, one by one"] = await rate(500, 5, () => [...pick(), ...pick(), ...pick(), ...pick(), ...pick()], one);
-  found["get 4 KiB, 100 at once"] = await rate(100, 9, pick, getMany);
-  await it.close?.();
-  return found;
+  started[name] = { it, keys: await putMany(it, many(1000, 4096)) };
+};
+
+/** One round of one contender; operations a second. */
+globalThis.round = async (name, workload) => {
+  const { it, keys } = started[name];
+  const { count, make, work } = workloads[workload];
+  const input = make(keys);
+  const start = performance.now();
+  await work(it, input);
+  return (count / (performance.now() - start)) * 1000;
 };
 
 /** Milliseconds to open a store of `count` blobs, without a page's first start of the engine. */
@@ -159,7 +175,7 @@ globalThis.opening = async (backend, count) => {
   const name = `bench-open-${backend}`;
   let store = await open(name, { backend });
   for (let at = 0; at < count; at += 1000) {
-    await Promise.all(many(Math.min(1000, count - at), 100)().map((bytes) => store.blobs.put(bytes)));
+    await Promise.all(many(Math.min(1000, count - at), 100).map((bytes) => store.blobs.put(bytes)));
   }
   await store.close();
   const times = [];

@@ -60,6 +60,7 @@ export class Caller {
           this.#cancelled.push(id);
           this.#schedule();
           reject(signal.reason);
+          this.#rest();
         };
         signal.addEventListener("abort", abort, { once: true });
         const done = () => signal.removeEventListener("abort", abort);
@@ -83,7 +84,7 @@ export class Caller {
       if (error) waiting.reject(fromWire(error));
       else waiting.resolve(value);
     }
-    if (this.#waiting.size === 0) this.#busy(false);
+    this.#rest();
   }
 
   /** Another side from now on: it is asked everything that was not answered yet. */
@@ -102,6 +103,11 @@ export class Caller {
     this.#waiting.clear();
     this.#calls = [];
     for (const { reject } of waiting) reject(error);
+    this.#rest();
+  }
+
+  #rest(): void {
+    if (this.#waiting.size === 0) this.#busy(false);
   }
 
   #schedule(): void {
@@ -125,7 +131,25 @@ export class Caller {
 }
 
 /** What answers calls. */
-export type Handler = (method: string, args: unknown[], cancelled: AbortSignal) => unknown;
+export type Handler = (method: string, args: any[], running: Running) => unknown;
+
+/** A call that is being answered. */
+export class Running {
+  #controller: AbortController | undefined;
+  #aborted = false;
+
+  /** Aborted when nobody waits any more. Made for those who ask for it: that costs more than a small call. */
+  get cancelled(): AbortSignal {
+    this.#controller ??= new AbortController();
+    if (this.#aborted) this.#controller.abort();
+    return this.#controller.signal;
+  }
+
+  abort(): void {
+    this.#aborted = true;
+    this.#controller?.abort();
+  }
+}
 
 /** The side that is called. */
 export class Callee {
@@ -134,7 +158,7 @@ export class Callee {
   #answers: Answer[] = [];
   #transfer: Transferable[] = [];
   #scheduled = false;
-  #running = new Map<number, AbortController>();
+  #running = new Map<number, Running>();
   #transfers: boolean;
   #news: () => unknown;
 
@@ -153,20 +177,20 @@ export class Callee {
 
   /** Everything that is running is answered with this error. */
   fail(error: unknown): void {
-    for (const [id, controller] of this.#running) {
+    for (const [id, running] of this.#running) {
       this.#answer([id, undefined, toWire(error)]);
-      controller.abort();
+      running.abort();
     }
     this.#running.clear();
     this.#flush();
   }
 
   async #run([id, method, args]: Call): Promise<void> {
-    const controller = new AbortController();
-    this.#running.set(id, controller);
+    const running = new Running();
+    this.#running.set(id, running);
     let answer: Answer;
     try {
-      answer = [id, await this.#handler(method, args, controller.signal)];
+      answer = [id, await this.#handler(method, args, running)];
     } catch (error) {
       answer = [id, undefined, toWire(error)];
     }

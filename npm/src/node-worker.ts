@@ -35,9 +35,9 @@ opened.catch(() => {});
 
 const callee = new Callee(
   post,
-  async (method, args, cancelled) => {
+  async (method, args, running) => {
     const mode = await opened;
-    return method === "open" ? mode : host!.call(method, args, cancelled);
+    return method === "open" ? mode : host!.call(method, args, running);
   },
   true,
   () => host?.news(),

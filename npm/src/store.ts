@@ -342,17 +342,11 @@ async function movable(content: Content, take: boolean): Promise<{ value: Uint8A
   }
   if (content instanceof Blob) return { value: content, transfer: [] };
   if (content instanceof ReadableStream) return { value: await new Response(content).blob(), transfer: [] };
-  if (content instanceof ArrayBuffer) {
-    return { value: new Uint8Array(content), transfer: take ? [content] : [] };
-  }
-  if (ArrayBuffer.isView(content)) {
-    const bytes = new Uint8Array(content.buffer, content.byteOffset, content.byteLength);
-    // A message takes whole buffers along: only what was meant should travel.
-    if (!take && bytes.length < bytes.buffer.byteLength) {
-      const value = bytes.slice();
-      return { value, transfer: [value.buffer] };
-    }
-    return { value: bytes, transfer: take ? [content.buffer as ArrayBuffer] : [] };
+  const view = content instanceof ArrayBuffer ? new Uint8Array(content) : ArrayBuffer.isView(content) && new Uint8Array(content.buffer, content.byteOffset, content.byteLength);
+  if (view) {
+    // What is not handed over is copied here and now: the caller may go on to change it.
+    const value = take ? view : view.slice();
+    return { value, transfer: [value.buffer as ArrayBuffer] };
   }
   throw new LittoralError("InvalidInput", "put takes a Blob, a File, bytes, a string or a stream");
 }

@@ -5,7 +5,7 @@
 // calls out; everybody then asks it again what was not answered. Asking again is safe: a blob is put under the hash of its
 // bytes, and roots move by compare-and-swap.
 
-import { type Message, Callee, Caller } from "./calls.js";
+import { type Message, Callee, Caller, type Running } from "./calls.js";
 import { LittoralError, type WireError, toWire, wrap } from "./errors.js";
 import { Host, type News, type WasmSource, load } from "./host.js";
 import type { EngineOptions, StorageMode } from "./options.js";
@@ -74,7 +74,7 @@ export class Tab {
     this.#exit = exit;
     this.#page = new Callee(
       (message, transfer) => post(message, transfer),
-      (method, args, cancelled) => this.#route(method, args, cancelled),
+      (method, args, running) => this.#route(method, args, running),
       true,
       () => this.#host?.news(),
     );
@@ -105,14 +105,14 @@ export class Tab {
     this.#exit();
   }
 
-  #route(method: string, args: any[], cancelled: AbortSignal): unknown {
+  #route(method: string, args: any[], running: Running): unknown {
     if (method === "open") return this.#mode.promise;
     if (method === "close") return this.#close(args[0]);
     const host = this.#host;
-    if (!host) return this.#owner.call(method, args, { signal: cancelled });
-    return host.call(method, args, cancelled).catch((error) => {
+    if (!host) return this.#owner.call(method, args, { signal: running.cancelled });
+    return host.call(method, args, running).catch((error) => {
       // The store went to another tab in the middle of it.
-      if (this.#host !== host && !this.#closing) return this.#owner.call(method, args, { signal: cancelled });
+      if (this.#host !== host && !this.#closing) return this.#owner.call(method, args, { signal: running.cancelled });
       throw error;
     });
   }
@@ -187,9 +187,9 @@ export class Tab {
     if (!this.#channels.has(id)) {
       const channel = new BroadcastChannel(`littoral:${this.#options!.name}:${id}`);
       const post = (message: ChannelMessage) => channel.postMessage({ ...message, from: this.#id });
-      const handler = async (method: string, args: any[], cancelled: AbortSignal) => {
+      const handler = async (method: string, args: any[], running: Running) => {
         try {
-          return await host.call(method, args, cancelled);
+          return await host.call(method, args, running);
         } catch (error) {
           // The next owner is asked again; an answer of this one would be the last word.
           if (!host.broken && (this.#host !== host || this.#closing)) return new Promise(() => {});
@@ -238,7 +238,7 @@ export class Tab {
     this.#mode.resolve(host.mode);
     const callee = new Callee(
       ({ answers }) => answers && this.#owner.receive(answers),
-      (method, args, cancelled) => host.call(method, args, cancelled),
+      (method, args, running) => host.call(method, args, running),
       false,
     );
     this.#owner.connect((message) => callee.receive(message));

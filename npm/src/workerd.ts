@@ -33,11 +33,12 @@ export async function open(name: string, options: OpenOptions = {}): Promise<Sto
       if (news) board.tell(news);
       if (answers) caller.receive(answers);
     },
-    (method, args, cancelled) => host.call(method, args, cancelled),
+    (method, args, running) => host.call(method, args, running),
     false,
     () => host.news(),
   );
-  caller.connect((message) => callee.receive(message));
+  // A copy, as anywhere else: the caller may change what it has put while it is being hashed.
+  caller.connect((message, transfer) => callee.receive(structuredClone(message, { transfer })));
   void host.watch((news) => board.tell(news));
   return new Store(name, caller, board, mode);
 }

@@ -10,7 +10,10 @@ use littoral_browser::{
     Browser, Fetch, JsVolume,
     core::{
         Error, Kind, Result,
-        blob::{BlobStore, EngineBlobs, EngineRoots, HttpBlobs, Listed, Pointer, RootStore, Stat},
+        blob::{
+            BlobStore, EngineBlobs, EngineRoots, HttpBlobs, Listed, Pointer, RootStore, Staged,
+            Stat,
+        },
         engine::{self, Store},
         pair::{self, Pair},
     },
@@ -71,10 +74,10 @@ impl Engine {
         })
     }
 
-    /// Stores bytes; resolves to their pointer once they are durable.
-    pub fn put(&self, bytes: Vec<u8>) -> Promise {
+    /// Stores bytes; resolves to their pointer once they are durable. `hash`: their SHA-256, where something faster has made it.
+    pub fn put(&self, bytes: Vec<u8>, hash: Option<Vec<u8>>) -> Promise {
         let side = self.0.clone();
-        promise(async move { Ok(side.put(bytes).await?.to_hex()) })
+        promise(async move { Ok(side.put(bytes, hash).await?.to_hex()) })
     }
 
     /// Stores what `source` gives; resolves to its pointer once it is durable.
@@ -228,10 +231,19 @@ impl Engine {
 }
 
 impl Side {
-    async fn put(&self, bytes: Vec<u8>) -> Result<Pointer> {
+    async fn put(&self, bytes: Vec<u8>, hash: Option<Vec<u8>>) -> Result<Pointer> {
+        let Some(hash) = hash else {
+            return match self {
+                Side::Pair(pair) => BlobStore::put(pair, bytes.into()).await,
+                Side::Alone(alone) => alone.blobs.put(bytes.into()).await,
+            };
+        };
+        let named = Pointer::from_slice(&hash)
+            .map_err(|error| Error::new(Kind::InvalidInput, alloc::format!("{error}")))?;
+        let staged = Staged::hashed(named, bytes.into())?;
         match self {
-            Side::Pair(pair) => BlobStore::put(pair, bytes.into()).await,
-            Side::Alone(alone) => alone.blobs.put(bytes.into()).await,
+            Side::Pair(pair) => pair.put_staged(&staged).await.map(|_| staged.pointer),
+            Side::Alone(alone) => alone.blobs.put_staged(staged).await,
         }
     }
 

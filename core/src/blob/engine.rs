@@ -26,7 +26,6 @@ use alloc::{sync::Arc, vec::Vec};
 use bytes::Bytes;
 use core::ops::Range;
 use known::Known;
-use stage::Form;
 
 /// The blobs of an open [`Store`].
 ///
@@ -196,19 +195,13 @@ impl<V: Volume> BlobStore for EngineBlobs<V> {
         if bytes.len() > chunk::MAX {
             return self.put_stream(bytes).await;
         }
-        let pointer = Pointer::of(&bytes);
-        self.publish_and_release(Staged {
-            pointer,
-            size: bytes.len() as u64,
-            chunks: 1,
-            form: Form::Whole(bytes),
-        })
-        .await
+        self.put_staged(Staged::whole(Pointer::of(&bytes), bytes))
+            .await
     }
 
     async fn put_stream<B: Body>(&self, body: B) -> Result<Pointer> {
         let staged = self.stage(body, &mut Batch::new()).await?;
-        self.publish_and_release(staged).await
+        self.put_staged(staged).await
     }
 
     async fn get(&self, pointer: &Pointer) -> Result<Bytes> {
@@ -364,7 +357,7 @@ impl<V: Volume> BlobStore for EngineBlobs<V> {
             return self.settle().await;
         }
         let staged = self.stage_list(pointer, &list).await?;
-        self.publish_and_release(staged).await.map(drop)
+        self.put_staged(staged).await.map(drop)
     }
 }
 

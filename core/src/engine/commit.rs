@@ -166,7 +166,7 @@ impl<V: Volume> Inner<V> {
             };
             match step {
                 Step::Reached => return Ok(()),
-                Step::Lead(job) => self.lead(job).await?,
+                Step::Lead => self.lead().await?,
                 Step::Wait(id) => {
                     Ticket {
                         inner: self,
@@ -179,14 +179,18 @@ impl<V: Volume> Inner<V> {
         }
     }
 
-    async fn lead(&self, job: Job) -> Result<()> {
+    async fn lead(&self) -> Result<()> {
         let resign = Resign {
             inner: self,
             landed: false,
         };
+        self.disk.device.gather().await;
+        let job = self.state.lock().job();
         let flight = match job {
-            Job::Again(flight) => flight,
-            Job::Encode(encode) => {
+            // The store was closed meanwhile.
+            None => return Ok(()),
+            Some(Job::Again(flight)) => flight,
+            Some(Job::Encode(encode)) => {
                 let (record, sum) = encode.record();
                 self.state.lock().take_off(encode, record, sum)
             }

@@ -87,6 +87,11 @@ impl<V: Volume> Device<V> {
         self.alive()
     }
 
+    /// Lets commits that are about to come join the group.
+    pub(crate) async fn gather(&self) {
+        self.volume.gather().await;
+    }
+
     pub(crate) async fn set_len(&self, len: u64) -> Result<()> {
         self.alive()?;
         self.volume.set_len(len).await

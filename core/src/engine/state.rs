@@ -122,7 +122,7 @@ pub(crate) struct Woken {
 /// What a waiter is to do next.
 pub(crate) enum Step {
     Reached,
-    Lead(Job),
+    Lead,
     Wait(u64),
 }
 
@@ -342,11 +342,9 @@ impl State {
         if self.reached(commit, level) {
             return Step::Reached;
         }
-        if !self.leading
-            && let Some(job) = self.job()
-        {
+        if self.needs_leader() {
             self.leading = true;
-            return Step::Lead(job);
+            return Step::Lead;
         }
         let id = self.next_waiter;
         self.next_waiter += 1;
@@ -367,7 +365,11 @@ impl State {
         }
     }
 
-    fn job(&mut self) -> Option<Job> {
+    /// What the leader writes now: the oldest group, which takes no more commits from here on.
+    pub(crate) fn job(&mut self) -> Option<Job> {
+        if self.phase == Phase::Closed {
+            return None;
+        }
         if let Some(flight) = &self.flight {
             return Some(Job::Again(flight.clone()));
         }

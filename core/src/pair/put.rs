@@ -84,6 +84,17 @@ impl<V: Volume, S: Remote, E: Environment> Pair<V, S, E> {
             .await
     }
 
+    /// [`put`](Pair::put) of a blob that a host has [hashed](Staged::hashed) already.
+    ///
+    /// # Errors
+    /// Those of `put`.
+    pub async fn put_staged(&self, staged: &Staged) -> Result<Receipt<V, S, E>> {
+        self.writable()?;
+        let durability = self.0.options.durability;
+        self.queue_put(staged, None, durability, Patience::Wait)
+            .await
+    }
+
     async fn put_bytes(
         &self,
         bytes: Bytes,

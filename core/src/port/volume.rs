@@ -53,6 +53,11 @@ pub trait Volume {
     /// After an error nothing is known about what was written since the last success, and the
     /// core never calls a write or sync of this volume again.
     async fn sync(&self) -> Result<()>;
+
+    /// Awaited before a group of commits is closed and written: what commits until it returns shares that write and its
+    /// sync. A host whose callers run one after another in one turn of an event loop lets the others run first here.
+    /// By default it returns at once.
+    async fn gather(&self) {}
 }
 
 impl<T: Volume> Volume for alloc::sync::Arc<T> {
@@ -78,5 +83,9 @@ impl<T: Volume> Volume for alloc::sync::Arc<T> {
 
     async fn sync(&self) -> Result<()> {
         T::sync(self).await
+    }
+
+    async fn gather(&self) {
+        T::gather(self).await;
     }
 }

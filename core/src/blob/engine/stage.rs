@@ -12,7 +12,7 @@ use super::{
     references::Named,
 };
 use crate::{
-    Result,
+    Error, Kind, Result, chunk,
     engine::{Batch, Durability},
     port::{Body, Volume},
 };
@@ -40,6 +40,33 @@ pub(super) enum Form {
     Listed(Writing),
 }
 
+impl Staged {
+    /// A blob that a host has hashed, being faster at it than core: [put](EngineBlobs::put_staged) it. It is in no batch yet.
+    ///
+    /// Nobody hashes it again: `pointer` must be the SHA-256 of `bytes`.
+    ///
+    /// # Errors
+    /// `InvalidInput` for more than 1 MiB, which is kept as chunks: put it as a stream.
+    pub fn hashed(pointer: Pointer, bytes: Bytes) -> Result<Self> {
+        if bytes.len() > chunk::MAX {
+            return Err(Error::new(
+                Kind::InvalidInput,
+                "a blob of more than 1 MiB is hashed while it is cut: put it as a stream",
+            ));
+        }
+        Ok(Staged::whole(pointer, bytes))
+    }
+
+    pub(super) fn whole(pointer: Pointer, bytes: Bytes) -> Self {
+        Staged {
+            pointer,
+            size: bytes.len() as u64,
+            chunks: 1,
+            form: Form::Whole(bytes),
+        }
+    }
+}
+
 impl<V: Volume> EngineBlobs<V> {
     /// Reads a stream in bounded memory (about 8 MiB, and one piece of the stream) and adds to `batch` what makes it a blob, for
     /// the caller to commit together with keys of its own.
@@ -56,12 +83,7 @@ impl<V: Volume> EngineBlobs<V> {
     /// Those of the stream, `Quota`, `Closed`, `Poisoned`; nothing is kept then.
     pub async fn stage<B: Body>(&self, body: B, batch: &mut Batch) -> Result<Staged> {
         let staged = match split::read(body).await? {
-            Read::Small(bytes) => Staged {
-                pointer: Pointer::of(&bytes),
-                size: bytes.len() as u64,
-                chunks: 1,
-                form: Form::Whole(bytes),
-            },
+            Read::Small(bytes) => Staged::whole(Pointer::of(&bytes), bytes),
             Read::Large(split) => self.stage_chunks(split).await?,
         };
         self.publish_in(&staged, batch).await?;
@@ -197,8 +219,13 @@ impl<V: Volume> EngineBlobs<V> {
         }
     }
 
-    /// Publishes a staged blob and lets go of what it did not need.
-    pub(super) async fn publish_and_release(&self, staged: Staged) -> Result<Pointer> {
+    /// Makes a staged blob visible, in a commit of its own (`Strict`), and lets go of what that did not need.
+    ///
+    /// Dropping the future leaves the blob put or not put.
+    ///
+    /// # Errors
+    /// Those of a [put](BlobStore::put).
+    pub async fn put_staged(&self, staged: Staged) -> Result<Pointer> {
         let published = self.publish(&staged).await;
         if let Form::Listed(writing) = &staged.form {
             // Nothing to do unless the blob was there before, or could not be published. Best effort, as above.

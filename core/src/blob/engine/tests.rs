@@ -183,6 +183,20 @@ fn a_put_of_what_is_there_commits_nothing() {
 }
 
 #[test]
+fn a_blob_that_its_host_has_hashed_is_put_like_any_other() {
+    block_on(async {
+        let blobs = blobs().await;
+        let data = noise(3, 5000);
+        let staged = Staged::hashed(Pointer::of(&data), data.clone()).unwrap();
+        let pointer = blobs.put_staged(staged).await.unwrap();
+        assert_eq!(blobs.get(&pointer).await.unwrap(), data);
+        let long = noise(3, chunk::MAX + 1);
+        let refused = Staged::hashed(Pointer::of(&long), long).unwrap_err();
+        assert_eq!(refused.kind(), Kind::InvalidInput);
+    });
+}
+
+#[test]
 fn a_put_of_what_was_just_handed_over_waits_until_it_is_durable() {
     block_on(async {
         let blobs = blobs().await;

@@ -3,7 +3,7 @@
 use super::support::{World, secs};
 use crate::{
     Kind,
-    blob::{BlobStore, Fault, Operation, Pointer},
+    blob::{BlobStore, Fault, Operation, Pointer, Staged},
     pair::{Change, Options, Phase, QueueBound},
 };
 use alloc::{rc::Rc, vec::Vec};
@@ -46,6 +46,19 @@ fn a_full_queue_makes_put_wait_and_try_put_say_busy() {
     world.pass(secs(100));
     assert_eq!(*done.borrow(), 2);
     assert_eq!(world.queued(), 0);
+}
+
+#[test]
+fn a_blob_that_its_host_has_hashed_is_queued_like_any_other() {
+    let mut world = World::with(bounded(3, 1000));
+    world.script.offline();
+    let staged = Staged::hashed(Pointer::of(b"hashed"), "hashed".into()).unwrap();
+    let pair = world.pair.clone();
+    world
+        .run(async move { pair.put_staged(&staged).await.map(drop) })
+        .unwrap();
+    assert_eq!(world.queued(), 1);
+    assert!(world.fast_has(Pointer::of(b"hashed")));
 }
 
 #[test]
