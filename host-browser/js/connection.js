@@ -72,15 +72,18 @@ export class Connection {
         reject(error);
       };
       // A browser that hangs says nothing at all.
+      let late = false;
       const timer = setTimeout(() => {
+        late = true;
         fail(makeError("Timeout", "the browser did not open the database in time: reload the page, or restart the browser"));
       }, PATIENCE);
       request.onupgradeneeded = () => this.#upgrade(request.result);
       request.onerror = () => fail(request.error);
       request.onsuccess = () => {
-        clearTimeout(timer);
         const database = request.result;
-        if (this.#closed) database.close();
+        // Too late: nobody waits for it any more, and an open one would stand in the way of its deletion.
+        if (late || this.#closed) database.close();
+        clearTimeout(timer);
         database.onclose = () => this.#forget(database);
         database.onversionchange = () => this.#forget(database);
         resolve(database);
@@ -99,7 +102,14 @@ export class Connection {
 function once(database, mode, work) {
   return new Promise((resolve, reject) => {
     const transaction = database.transaction(["rows"], mode, { durability: mode === "readwrite" ? "strict" : "default" });
-    const answer = work(transaction);
+    let answer;
+    try {
+      answer = work(transaction);
+    } catch (error) {
+      // Otherwise the requests that were made before would be done, and only they.
+      transaction.abort();
+      return reject(error);
+    }
     transaction.oncomplete = () => {
       try {
         resolve(answer());

@@ -20,6 +20,8 @@ const HEAD = "head";
 const ROW = 16 << 10;
 /** More than this does not wait in memory for a `sync`. */
 const WAITING = 8 << 20;
+/** Room that stays free for what is written into a length that was taken already: deletions, above all. */
+const SPARE = 2 << 20;
 
 /**
  * Opens the database of this name, or makes an empty one.
@@ -122,7 +124,24 @@ class IndexedDbVolume {
 
   /** @param {number} len */
   setLen(len) {
+    if (len > this.#head.len) return this.#grow(len);
     if (len < this.#head.len) this.#changes.push(...this.#rows.cut(len));
+    this.#setLen(len);
+  }
+
+  /** A transaction that finds no room fails as a whole, and the store with it: so it is asked beforehand. @param {number} len */
+  async #grow(len) {
+    const more = len - this.#head.len;
+    const room = await navigator.storage?.estimate?.();
+    // Some browsers do not say.
+    if (room?.quota && room.quota - (room.usage ?? 0) < more + SPARE) {
+      throw makeError("Quota", `no room for ${more} more bytes: the browser grants ${room.quota} to this origin, and ${room.usage} are used`);
+    }
+    this.#setLen(Math.max(len, this.#head.len));
+  }
+
+  /** @param {number} len */
+  #setLen(len) {
     this.#head.len = len;
     this.#changed = true;
   }

@@ -1,6 +1,7 @@
 // `node bench/run.mjs`: the package beside its peers, in each browser, one run; prints tables of operations a second.
 
 import { build } from "esbuild";
+import { readFile, writeFile } from "node:fs/promises";
 import { BROWSERS, launch } from "../tests/browsers.mjs";
 import { here, serve } from "../tests/serve.mjs";
 
@@ -14,7 +15,6 @@ await build({
   define: { global: "globalThis" },
   logLevel: "error",
 });
-const { writeFile } = await import("node:fs/promises");
 await writeFile(here("build/bench/index.html"), HTML);
 const server = await serve({ "/dist/": here("dist"), "/bench/": here("build/bench") });
 const BLOBS = Number(process.env.BLOBS ?? 100_000);
@@ -44,27 +44,62 @@ async function compare(page, names) {
   return table;
 }
 
+const count = (n) => Math.round(n).toLocaleString("en");
+
+/** One browser's rates, as a table of Markdown. */
+function markdown({ table, opening, rounds, version }) {
+  const workloads = Object.keys(table);
+  const names = Object.keys(table[workloads[0]]);
+  const lines = [`| ${version} | ${workloads.join(" | ")} |`, `|---|${workloads.map(() => "---:|").join("")}`];
+  for (const name of names) {
+    const cells = workloads.map((workload) => table[workload][name]).map(({ rate, times }) => `${count(rate)} (${times.toFixed(1)})`);
+    lines.push(`| ${name} | ${cells.join(" | ")} |`);
+  }
+  const opened = Object.entries(opening).map(([backend, { time, blobs }]) => `${Math.round(time)} ms (${backend}, ${count(blobs)} blobs)`);
+  return `${lines.join("\n")}\n\n${rounds} rounds.${opened.length > 0 ? ` Opening a store, with the start of its worker: ${opened.join(", ")}.` : ""}\n`;
+}
+
+const RESULTS = here("bench/results.json");
+
+/** Puts the tables of the last full run where they are read. */
+async function write() {
+  const results = JSON.parse(await readFile(RESULTS, "utf8"));
+  const tables = { [here("../docs/benchmarks.md")]: Object.values(results).map(markdown).join("\n"), [here("README.md")]: markdown(results.chromium) };
+  for (const [file, text] of Object.entries(tables)) {
+    const [begin, end] = ["<!-- browsers:begin -->", "<!-- browsers:end -->"];
+    const [before, after] = [(await readFile(file, "utf8")).split(begin), end];
+    const rest = before[1]?.split(after)[1];
+    if (rest === undefined) throw new Error(`${file} has no place between ${begin} and ${end}`);
+    await writeFile(file, `${before[0]}${begin}\n${text}${end}${rest}`);
+  }
+}
+
+const results = JSON.parse(await readFile(RESULTS, "utf8").catch(() => "{}"));
 for (const name of BROWSERS) {
   const browser = await launch(name);
   const page = await browser.page(`${server.url}/bench/`);
-  const names = (await page.run(() => contenders)).filter(
-    (contender) => !(name === "webkit" && contender.includes("OPFS")) && (ONLY?.some((only) => contender.startsWith(only)) ?? true),
-  );
-  for (const contender of names) await page.run((contender) => start(contender), contender);
-  const table = await compare(page, names);
-  const workloads = Object.keys(table);
-  console.log(`\n${name}: operations a second (and times ${BASE}), ${ROUNDS} rounds\n`);
-  console.log(`| | ${workloads.join(" | ")} |\n|---|${workloads.map(() => "---:|").join("")}`);
-  const cell = ({ rate, times }) => `${Math.round(rate).toLocaleString("en")} (${times.toFixed(1)})`;
-  for (const contender of names) console.log(`| ${contender} | ${workloads.map((workload) => cell(table[workload][contender])).join(" | ")} |`);
-  if (BLOBS === 0) {
-    await browser.close();
-    continue;
+  const names = [];
+  for (const contender of await page.run(() => contenders)) {
+    if (name === "webkit" && contender.includes("OPFS")) continue;
+    if (ONLY && !ONLY.some((only) => contender.startsWith(only))) continue;
+    try {
+      await page.run((contender) => start(contender), contender);
+      names.push(contender);
+    } catch (error) {
+      console.log(`${contender} does not start in ${name}: ${String(error.message).split("\n")[0]}`);
+    }
   }
-  for (const backend of name === "webkit" ? ["indexeddb"] : ["opfs", "indexeddb"]) {
+  const result = { version: await browser.version(), rounds: ROUNDS, table: await compare(page, names), opening: {} };
+  for (const backend of BLOBS === 0 ? [] : name === "webkit" ? ["indexeddb"] : ["opfs", "indexeddb"]) {
     const time = await page.run((backend, count) => opening(backend, count), backend, BLOBS);
-    console.log(`\nopen with ${BLOBS.toLocaleString("en")} blobs, ${backend}: ${Math.round(time)} ms`);
+    result.opening[backend] = { time, blobs: BLOBS };
   }
+  console.log(`\n${name}: operations a second (and times ${BASE})\n\n${markdown(result)}`);
+  results[name] = result;
   await browser.close();
 }
 server.close();
+if (!ONLY) {
+  await writeFile(RESULTS, `${JSON.stringify(results, undefined, 1)}\n`);
+  await write();
+}

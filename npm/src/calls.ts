@@ -75,9 +75,15 @@ export class Caller {
     });
   }
 
-  /** Takes answers. */
-  receive(answers: Answer[]): void {
-    for (const [id, value, error] of answers) {
+  /** Somebody waits for an answer. */
+  get waits(): boolean {
+    return this.#waiting.size > 0;
+  }
+
+  /** Takes answers; what is none is left alone. */
+  receive(answers: unknown): void {
+    for (const answer of lists(answers)) {
+      const [id, value, error] = answer as Answer;
       const waiting = this.#waiting.get(id);
       if (!waiting) continue;
       this.#waiting.delete(id);
@@ -99,6 +105,11 @@ export class Caller {
   /** Nothing will be answered any more. */
   end(error: LittoralError): void {
     this.#ended ??= error;
+    this.fail(error);
+  }
+
+  /** What was asked so far will not be answered. */
+  fail(error: LittoralError): void {
     const waiting = [...this.#waiting.values()];
     this.#waiting.clear();
     this.#calls = [];
@@ -107,7 +118,7 @@ export class Caller {
   }
 
   #rest(): void {
-    if (this.#waiting.size === 0) this.#busy(false);
+    if (!this.waits) this.#busy(false);
   }
 
   #schedule(): void {
@@ -128,6 +139,11 @@ export class Caller {
     this.#transfer = [];
     this.#send(message, transfer);
   }
+}
+
+/** The lists in what should be a list of them: what comes from another tab, any script of this origin may have sent. */
+function lists(found: unknown): unknown[][] {
+  return Array.isArray(found) ? found.filter((item) => Array.isArray(item)) : [];
 }
 
 /** What answers calls. */
@@ -170,9 +186,10 @@ export class Callee {
     this.#transfers = transfers;
   }
 
-  receive({ calls = [], cancelled = [] }: Message): void {
-    for (const id of cancelled) this.#running.get(id)?.abort();
-    for (const call of calls) void this.#run(call);
+  /** Takes calls; what is none is left alone. */
+  receive({ calls, cancelled }: Message): void {
+    if (Array.isArray(cancelled)) for (const id of cancelled) this.#running.get(id)?.abort();
+    for (const call of lists(calls)) if (Array.isArray(call[2])) void this.#run(call as Call);
   }
 
   /** Everything that is running is answered with this error. */

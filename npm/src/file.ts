@@ -24,12 +24,25 @@ function openOrMake(path: string): number {
   }
   const file = openSync(path, "wx+");
   try {
-    // The file's name has to survive as well. Windows has no folders that could be synced.
-    const folder = openSync(dirname(path), "r");
+    syncFolder(dirname(path));
+    return file;
+  } catch (error) {
+    closeSync(file);
+    unlinkSync(path);
+    throw error;
+  }
+}
+
+/** A new file's name has to survive as well. */
+function syncFolder(path: string): void {
+  // Windows has no folders that could be synced.
+  if (process.platform === "win32") return;
+  const folder = openSync(path, "r");
+  try {
     fsyncSync(folder);
+  } finally {
     closeSync(folder);
-  } catch {}
-  return file;
+  }
 }
 
 /** Makes the file that says who has the store open. One that a process left behind that is gone does not count. */

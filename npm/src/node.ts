@@ -25,7 +25,9 @@ export async function open(name: string, options: OpenOptions = {}): Promise<Sto
   }
   signal?.throwIfAborted();
   const start: NodeStart = { name, backend, remote, cache, from, path: resolve(path), wasm: new URL("./core.wasm", import.meta.url).href };
-  const worker = new Worker(new URL("./node-worker.js", import.meta.url), { workerData: start });
+  // A thread takes over how the process was started, and is none that reads its code from the command line.
+  const execArgv = process.execArgv.filter((option) => !option.startsWith("--input-type"));
+  const worker = new Worker(new URL("./node-worker.js", import.meta.url), { workerData: start, execArgv });
   const board = new Board();
   // A store that nobody waits for does not keep the process alive.
   const caller = new Caller(

@@ -38,8 +38,8 @@ async function choose(name: string): Promise<Place> {
       return at("opfs", await openOpfs(name), "");
     }
   } catch (error: any) {
-    // Somebody has it: another place would be another store. A full disk is no reason to go elsewhere either.
-    if (error?.code === "Busy" || error?.name === "QuotaExceededError") throw error;
+    // Another place would be another store. A full disk is no reason to go elsewhere either.
+    if (error?.code === "Busy" || error?.name === "QuotaExceededError" || (await existsInOpfs(name))) throw error;
     why = `no OPFS: ${error?.message ?? error}`;
   }
   return at("indexeddb", await openIndexedDb(name), why);

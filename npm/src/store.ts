@@ -35,11 +35,15 @@ export interface Status extends Pending {
   phase: "local" | "stopped" | "idle" | "working" | "paused" | "auth" | "waiting" | "closed";
   /** Why it waits, or wants other credentials. */
   reason?: { code: ErrorCode; message: string } | undefined;
+  /** The last error of an attempt, whatever became of it. */
+  lastError?: { code: ErrorCode; message: string } | undefined;
   /** Uploads on their way. */
   active: number;
   /** Since the store was opened. */
   uploaded: number;
   uploadedBytes: number;
+  /** Bytes that the remote has taken, those of a large blob's pieces as each arrives: it moves in the midst of one. */
+  sentBytes: number;
   fetched: number;
   fetchedBytes: number;
   /** Where the store is kept, and why there. */
@@ -156,6 +160,11 @@ export class Store implements AsyncDisposable {
   /** Takes uploads up again, also after the remote wanted other credentials. */
   resume(): Promise<void> {
     return this.#caller.call("resume", []);
+  }
+
+  /** Tries at once what waits for its next attempt. In a page this happens by itself when the network comes back. */
+  wake(): Promise<void> {
+    return this.#caller.call("wake", []);
   }
 
   /** Reads and checks everything that is here. */
@@ -386,8 +395,8 @@ export class Board {
       signal?.throwIfAborted();
       if (seen !== this.#version) {
         seen = this.#version;
-        const { phase, reason, active = 0, uploaded = 0, uploadedBytes = 0, fetched = 0, fetchedBytes = 0 } = this.#status;
-        yield { ...this.pending, phase, reason, active, uploaded, uploadedBytes, fetched, fetchedBytes, storage };
+        const { phase, reason, lastError, active = 0, uploaded = 0, uploadedBytes = 0, sentBytes = 0, fetched = 0, fetchedBytes = 0 } = this.#status;
+        yield { ...this.pending, phase, reason, lastError, active, uploaded, uploadedBytes, sentBytes, fetched, fetchedBytes, storage };
         continue;
       }
       await new Promise<void>((resolve) => {

@@ -35,7 +35,14 @@ interface HallMessage {
   who?: string;
   /** The new owner calls out. */
   owner?: string;
+  /** The next owner, which is still opening the store. */
+  opening?: string;
 }
+
+/** While something is asked of the owner it is called this often, in milliseconds, */
+const BEAT = 3000;
+/** and after so many calls without a sign of life it is given up. A worker in the background is not slowed down; one that is busy answers late. */
+const BEATS = 5;
 
 /** What goes over the channel between the owner and one other tab. */
 interface ChannelMessage extends Message {
@@ -54,7 +61,12 @@ export class Tab {
   #exit: () => void;
   #page: Callee;
   /** The way to whoever owns the store. */
-  #owner = new Caller();
+  #owner = new Caller(undefined, (waiting) => this.#attend(waiting));
+  /** Calls to the owner since it was last heard. */
+  #silence = 0;
+  #beating: ReturnType<typeof setInterval> | undefined;
+  /** This tab has the lock, and the store is not open yet. */
+  #opening = false;
   #options: (EngineOptions & { wasm: WasmSource }) | undefined;
   #host: Host | undefined;
   #release: (() => void) | undefined;
@@ -139,11 +151,16 @@ export class Tab {
         await this.#own();
         await released;
       })
-      .catch(() => {});
+      .catch((error) => {
+        if (waiting.signal.aborted) return;
+        this.#mode.reject(error);
+        this.#end(wrap(error));
+      });
     this.#hall = new BroadcastChannel(`littoral:${name}`);
-    this.#hall.onmessage = ({ data }: MessageEvent<HallMessage>) => this.#hear(data);
+    this.#hall.onmessage = ({ data }) => isObject(data) && this.#hear(data);
     this.#channel = new BroadcastChannel(`littoral:${name}:${this.#id}`);
-    this.#channel.onmessage = ({ data }: MessageEvent<ChannelMessage>) => this.#answered(data);
+    this.#channel.onmessage = ({ data }) => isObject(data) && this.#answered(data);
+    this.#attend(true);
     // Held for as long as this tab is there, so that the owner learns when it is not; so it comes first.
     const stay = () => {
       this.#look(20);
@@ -160,24 +177,46 @@ export class Tab {
     this.#looking = setTimeout(() => this.#look(Math.min(pause * 2, 1000)), pause);
   }
 
-  #hear({ who, owner }: HallMessage): void {
-    if (who && this.#host) this.#welcome(who);
+  #hear({ who, owner, opening }: HallMessage): void {
+    if (typeof who === "string") {
+      if (this.#host) this.#welcome(who);
+      else if (this.#opening) this.#hall?.postMessage({ opening: this.#id } satisfies HallMessage);
+    }
+    if (opening) this.#silence = 0;
     if (owner) this.#look(20);
+  }
+
+  /** While an answer is waited for, whoever owns the store has to give signs of life: a tab that hangs keeps its lock. */
+  #attend(waiting: boolean): void {
+    clearInterval(this.#beating);
+    this.#silence = 0;
+    if (!waiting || this.#options?.backend === "memory") return;
+    this.#beating = setInterval(() => {
+      if (this.#host || this.#opening || !this.#hall) return;
+      this.#hall.postMessage({ who: this.#id } satisfies HallMessage);
+      if (++this.#silence <= BEATS) return;
+      this.#silence = 0;
+      const error = new LittoralError("Timeout", "the tab that has the store open does not answer: close or reload it, or try again later");
+      this.#mode.reject(error);
+      this.#owner.fail(error);
+    }, BEAT);
   }
 
   /** The owner's word to this tab. */
   #answered({ from, welcome, answers, news }: ChannelMessage): void {
-    if (!from || this.#host) return;
+    if (typeof from !== "string" || this.#host) return;
     if (welcome && this.#ownerId !== from) {
       this.#ownerId = from;
       clearTimeout(this.#looking);
       this.#mode.resolve(welcome);
+      if (!this.#owner.waits) this.#attend(false);
       // This tab may be the next owner, and be offline by then.
       load(this.#options!.wasm).catch(() => {});
       this.#owner.connect((message) => this.#channel?.postMessage({ ...message, to: from } satisfies ChannelMessage));
     }
     if (from !== this.#ownerId) return;
-    if (news) this.#post({ news }, []);
+    this.#silence = 0;
+    if (isObject(news)) this.#post({ news }, []);
     if (answers) this.#owner.receive(answers);
   }
 
@@ -197,8 +236,8 @@ export class Tab {
         }
       };
       const callee = new Callee(post, handler, false, () => host.news());
-      channel.onmessage = ({ data }: MessageEvent<ChannelMessage>) => {
-        if (data.to === this.#id) callee.receive(data);
+      channel.onmessage = ({ data }) => {
+        if (isObject(data) && data.to === this.#id) callee.receive(data);
       };
       this.#channels.set(id, { channel, callee });
       void navigator.locks.request(`littoral:tab:${id}`, { mode: "shared" }, () => {
@@ -213,6 +252,7 @@ export class Tab {
   async #own(): Promise<void> {
     const { wasm, ...options } = this.#options!;
     const waiting = this.#waiting;
+    this.#opening = true;
     let host: Host;
     try {
       // Beside each other: compiling takes as long as opening.
@@ -228,6 +268,8 @@ export class Tab {
       this.#mode.reject(error);
       this.#end(wrap(error));
       return;
+    } finally {
+      this.#opening = false;
     }
     if (this.#closing || this.#waiting !== waiting) {
       await host.close();
@@ -278,6 +320,7 @@ export class Tab {
     for (const { channel } of this.#channels.values()) channel.close();
     this.#channels.clear();
     clearTimeout(this.#looking);
+    clearInterval(this.#beating);
     this.#hall?.close();
     this.#channel?.close();
     this.#hall = this.#channel = undefined;
@@ -287,6 +330,11 @@ export class Tab {
     this.#gone?.();
     this.#release = this.#gone = undefined;
   }
+}
+
+/** What comes over a channel of this name, any script of this origin may have sent. */
+function isObject(data: unknown): data is Record<string, any> {
+  return typeof data === "object" && data !== null;
 }
 
 /** A promise and what settles it. */

@@ -72,6 +72,11 @@ class Puppeteer {
     return wrapped;
   }
 
+  /** As in `Chromium 156`. */
+  async version() {
+    return (await this.browser.version()).replace(/^(Headless)?Chrome\//i, "Chromium ").replace(/^firefox\//i, "Firefox ").replace(/(\d+)\..*/, "$1");
+  }
+
   close() {
     return this.browser.close();
   }
@@ -130,7 +135,8 @@ class Webkit {
     const capabilities = { alwaysMatch: { "webkitgtk:browserOptions": options } };
     for (let attempt = 0; ; attempt++) {
       try {
-        const { sessionId } = await webkit.ask("POST", "/session", { capabilities });
+        const { sessionId, capabilities: found } = await webkit.ask("POST", "/session", { capabilities });
+        webkit.browserVersion = String(found?.browserVersion ?? "").split(".").slice(0, 2).join(".");
         webkit.session = `/session/${sessionId}`;
         break;
       } catch (error) {
@@ -173,6 +179,11 @@ class Webkit {
     const page = new WebkitPage(this, handle);
     if (url) await page.goto(url);
     return page;
+  }
+
+  /** As in `WebKitGTK 2.50`. */
+  async version() {
+    return `WebKitGTK ${this.browserVersion}`;
   }
 
   async close() {

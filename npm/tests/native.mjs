@@ -8,9 +8,9 @@ import { here } from "./serve.mjs";
 
 const CLI = process.env.LITTORAL ?? here("../target/debug/littoral");
 
-/** Runs one command to its end. */
+/** Runs one command to its end; what it says of a failure is in the error, and nowhere else: tests expect some. */
 export function littoral(...args) {
-  return execFileSync(CLI, args, { encoding: "utf8" }).trim();
+  return execFileSync(CLI, args, { encoding: "utf8", stdio: ["ignore", "pipe", "pipe"] }).trim();
 }
 
 /** A folder that goes away. */

@@ -1,10 +1,11 @@
 // The same store in Node, over a file.
 
 import assert from "node:assert/strict";
-import { fork } from "node:child_process";
+import { execFileSync, fork } from "node:child_process";
 import { once } from "node:events";
 import { writeFileSync } from "node:fs";
 import { test } from "node:test";
+import { pathToFileURL } from "node:url";
 import { LittoralError, open } from "../dist/node.js";
 import { folder } from "./native.mjs";
 import { here } from "./serve.mjs";
@@ -51,6 +52,31 @@ test("errors have a code, whatever went wrong", async () => {
   await assert.rejects(open("e", { path: place.file("none/at/all") }), { code: "NotFound" });
   await assert.rejects(open("e", { backend: "opfs" }), { code: "InvalidInput" });
   await assert.rejects(open(""), { code: "InvalidInput" });
+  place.remove();
+});
+
+test("a call that was given up does not keep the process alive", () => {
+  const place = folder();
+  const script = `
+    import { open } from ${JSON.stringify(pathToFileURL(here("dist/node.js")).href)};
+    const store = await open("n", { path: ${JSON.stringify(place.file("n"))}, remote: { url: "http://127.0.0.1:9" } });
+    await store.blobs.put("nobody takes it");
+    await store.sync({ signal: AbortSignal.timeout(100) }).catch((error) => console.log(error.name));`;
+  const said = execFileSync(process.execPath, ["--input-type=module", "--eval", script], { encoding: "utf8", timeout: 20_000 });
+  assert.equal(said.trim(), "TimeoutError");
+  place.remove();
+});
+
+test("what is put may be changed as soon as the call was made", async () => {
+  const place = folder();
+  const store = await open("c", { path: place.file("c") });
+  const bytes = new Uint8Array(5000).fill(7);
+  const put = store.blobs.put(bytes);
+  bytes.fill(8);
+  assert.deepEqual(await store.blobs.get(await put), new Uint8Array(5000).fill(7));
+  await store.blobs.put(bytes, { transfer: true });
+  assert.equal(bytes.length, 0);
+  await store.close();
   place.remove();
 });
 

@@ -68,7 +68,7 @@ for (const name of BROWSERS) {
       );
       assert.deepEqual(fetched, { text: "put offline", same: true, range: 1, none: "NotFound" });
       await slow.stop();
-      assert.throws(() => littoral("--store", place.file("remote"), "cat", before.small));
+      assert.throws(() => littoral("--store", place.file("remote"), "cat", before.small), /there is no blob/);
       await page.close();
     });
 

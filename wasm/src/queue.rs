@@ -219,6 +219,7 @@ fn status(status: &Status) -> JsValue {
         ("active", number(status.active as u64)),
         ("uploaded", number(status.uploaded)),
         ("uploadedBytes", number(status.uploaded_bytes)),
+        ("sentBytes", number(status.sent_bytes)),
         ("fetched", number(status.fetched)),
         ("fetchedBytes", number(status.fetched_bytes)),
         ("lastError", maybe_error(status.last_error.as_ref())),

@@ -17,15 +17,19 @@ const FEATURES: &str = "--enable-simd --enable-bulk-memory --enable-nontrapping-
 #[derive(clap::Args)]
 pub struct Npm {
     /// Also runs its tests
-    #[arg(long)]
+    #[arg(long, conflicts_with = "api")]
     test: bool,
+    /// Also writes the reference of its types, `docs/npm/`
+    #[arg(long)]
+    api: bool,
 }
 
 impl Npm {
     pub fn run(&self) -> Result<()> {
-        match self.test {
-            true => test(),
-            false => build(),
+        match self {
+            Npm { test: true, .. } => test(),
+            Npm { api: true, .. } => reference(),
+            _ => build(),
         }
     }
 }
@@ -36,6 +40,13 @@ pub fn build() -> Result<()> {
     engine()?;
     node("node_modules/typescript/bin/tsc -p tsconfig.json").run()?;
     node("scripts/build.mjs").run()
+}
+
+/// Writes the reference of the package from the types that it is published with.
+fn reference() -> Result<()> {
+    build()?;
+    packages(Path::new("npm/api"))?;
+    node("api/node_modules/typedoc/bin/typedoc --options api/typedoc.json").run()
 }
 
 /// Builds the package and tests it in every browser.
@@ -63,9 +74,7 @@ pub fn test() -> Result<()> {
 pub fn bench() -> Result<()> {
     setup::browsers()?;
     build()?;
-    Cmd::new("npm")
-        .words("install --prefix npm/bench --no-audit --no-fund --ignore-scripts --loglevel=error")
-        .run()?;
+    packages(Path::new("npm/bench"))?;
     node("bench/run.mjs").run()
 }
 

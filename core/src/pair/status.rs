@@ -49,6 +49,8 @@ pub struct Status {
     pub uploaded: u64,
     /// Their bytes.
     pub uploaded_bytes: u64,
+    /// Since opening: bytes that slow has taken, those of a large blob's chunks as each arrives, also of a blob that is sent anew.
+    pub sent_bytes: u64,
     /// Since opening: blobs that were fetched from slow.
     pub fetched: u64,
     /// Their bytes.
@@ -242,6 +244,7 @@ impl Default for Board {
                     active: 0,
                     uploaded: 0,
                     uploaded_bytes: 0,
+                    sent_bytes: 0,
                     fetched: 0,
                     fetched_bytes: 0,
                     unfilled: 0,

@@ -205,6 +205,7 @@ impl<V: Volume, S: Remote, E: Environment> Pair<V, S, E> {
                 }
             }
         };
+        self.0.board.tell(|status| status.sent_bytes += size);
         match arrived == pointer {
             true => Ok(()),
             false => Err(Failure::Slow(Error::new(
@@ -271,6 +272,7 @@ impl<V: Volume, S: Remote, E: Environment> Pair<V, S, E> {
         };
         let _share = self.0.memory.share(crate::chunk::MAX as u64).await;
         let bytes = self.0.fast.get_chunk(&chunk).await.map_err(from_fast)?;
+        let len = bytes.len() as u64;
         let arrived = self
             .moving(&progress, self.0.slow.put_chunk(bytes))
             .await
@@ -283,6 +285,7 @@ impl<V: Volume, S: Remote, E: Environment> Pair<V, S, E> {
         }
         sending.sent();
         progress.step();
+        self.0.board.tell(|status| status.sent_bytes += len);
         Ok(())
     }
 

@@ -11,7 +11,7 @@ import { dirname, extname, join, normalize } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 
-const SITE = join(dirname(fileURLToPath(import.meta.url)), "../site");
+export const SITE = join(dirname(fileURLToPath(import.meta.url)), "../site");
 /** Where the page asks for the remote, and switches it. */
 const CONTROL = "/demo/remote";
 
@@ -27,10 +27,10 @@ const TYPES = {
 };
 
 /** Starts both. Ports of 0 are chosen by the system. */
-export async function serveDemo({ littoral, store, port = 0, remotePort = 0 }) {
+export async function serveDemo({ littoral, store, site = SITE, port = 0, remotePort = 0 }) {
   let remote;
   const server = createServer((request, response) => {
-    answer(request, remote).then(
+    answer(request, remote, site).then(
       ([status, type, body]) => response.writeHead(status, { "content-type": type, "cache-control": "no-cache" }).end(body),
       (error) => response.writeHead(500, { "content-type": "text/plain" }).end(String(error)),
     );
@@ -58,13 +58,13 @@ export async function serveDemo({ littoral, store, port = 0, remotePort = 0 }) {
   };
 }
 
-async function answer(request, remote) {
+async function answer(request, remote, site) {
   const { pathname } = new URL(request.url, "http://localhost");
   if (pathname === CONTROL) return control(request, remote);
   const inside = normalize(decodeURIComponent(pathname)).slice(1) || "index.html";
   if (inside.startsWith("..")) return [404, TYPES[".html"], "not found"];
   try {
-    return [200, TYPES[extname(inside)] ?? "application/octet-stream", await readFile(join(SITE, inside))];
+    return [200, TYPES[extname(inside)] ?? "application/octet-stream", await readFile(join(site, inside))];
   } catch {
     return [404, TYPES[".html"], "not found"];
   }

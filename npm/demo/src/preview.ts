@@ -43,7 +43,9 @@ export class Preview {
     );
     this.#dialog.showModal();
     try {
-      this.#url = await this.#shelf.store.blobs.url(card.blob, { type: card.type, signal });
+      // Not as a page of this origin, if somebody opens the address.
+      const type = /^(image|video|audio)\//.test(card.type) ? card.type : "application/octet-stream";
+      this.#url = await this.#shelf.store.blobs.url(card.blob, { type, signal });
       save.href = this.#url;
       stage.replaceChildren(await this.#content(card, this.#url, signal));
     } catch (error) {

@@ -84,9 +84,8 @@ export class Shelf extends EventTarget {
       if (this.items.get(id)?.pointer === pointer) continue;
       reading.push(
         this.store.blobs.text(pointer).then(
-          (text) => void this.items.set(id, { id, card: JSON.parse(text), pointer, place: "both" }),
-          (error) => console.warn(`the card ${id} cannot be read`, error),
-        ),
+          (text) => void this.items.set(id, { id, card: cardOf(text), pointer, place: "both" }),
+        ).catch((error) => console.warn(`the card ${id} cannot be read`, error)),
       );
     }
     await Promise.all(reading);
@@ -197,6 +196,19 @@ export class Shelf extends EventTarget {
   #changed(): void {
     this.dispatchEvent(new Event("change"));
   }
+}
+
+/** A card, which other devices may have written. */
+function cardOf(text: string): Card {
+  const card = JSON.parse(text);
+  const { name, type, size, added, blob, picture = "data:image/", words = "" } = card ?? {};
+  const fits =
+    [name, type, words].every((field) => typeof field === "string") &&
+    [size, added].every(Number.isFinite) &&
+    /^[0-9a-f]{64}$/.test(blob) &&
+    String(picture).startsWith("data:image/");
+  if (!fits) throw new TypeError("it is none");
+  return card;
 }
 
 /** What went wrong, for a person. */

@@ -23,6 +23,8 @@ export class Head {
   #status: Status | undefined;
   /** The largest the queue was since it was empty. */
   #most = { count: 0, bytes: 0 };
+  /** What was sent beyond what has arrived whole, when the uploads that run now began. */
+  #ahead = 0;
   #aloud = "";
   #soon: ReturnType<typeof setTimeout> | undefined;
 
@@ -74,9 +76,18 @@ export class Head {
     }
     this.#most = { count: Math.max(this.#most.count, status.count), bytes: Math.max(this.#most.bytes, status.bytes) };
     const most = this.#most;
+    const bytes = status.bytes - this.#underWay(status);
     // Bytes take the time, but a deletion has none.
-    const left = most.bytes > 0 ? 0.9 * (status.bytes / most.bytes) + 0.1 * (status.count / most.count) : status.count / most.count;
+    const left = most.bytes > 0 ? 0.9 * (bytes / most.bytes) + 0.1 * (status.count / most.count) : status.count / most.count;
     return Math.min(99, Math.round(100 * (1 - left)));
+  }
+
+  /** What the remote has taken of blobs that it does not have whole yet. */
+  #underWay(status: Status): number {
+    const ahead = status.sentBytes - status.uploadedBytes;
+    // What was on its way is sent again after a wait; and pieces that the remote had before are never sent.
+    if (status.phase !== "working" || ahead < this.#ahead) this.#ahead = ahead;
+    return Math.min(ahead - this.#ahead, status.bytes);
   }
 
   #switches(): void {

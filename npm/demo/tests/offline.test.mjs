@@ -117,6 +117,24 @@ describe("the shelf", () => {
     assert.ok(!("dropped.txt" in (await shelf(page))));
   });
 
+  test("says that there is a new version, and loads it when it is asked to", async () => {
+    const release = () => page.$eval("html", (html) => html.dataset.release ?? "first");
+    assert.equal(await release(), "first");
+    scene.release((html) => html.replace("<html", '<html data-release="second"'));
+    await page.evaluate(async () => (await navigator.serviceWorker.getRegistration()).update());
+    await untilText(page, "#toasts", "There is a new version of this page.");
+    // Not before it is asked to: somebody may be in the midst of something.
+    await reload(page);
+    assert.equal(await release(), "first");
+    await untilText(page, "#toasts", "There is a new version of this page.");
+    const loaded = page.waitForNavigation();
+    await page.evaluate(() => [...document.querySelectorAll("#toasts button")].find((button) => button.textContent === "Load it").click());
+    await loaded;
+    await page.waitForFunction(() => document.documentElement.dataset.ready === "yes");
+    assert.equal(await release(), "second");
+    assert.ok("island.txt" in (await shelf(page)));
+  });
+
   test("is looked into by the inspector, which verifies everything", async () => {
     await page.click('a[href="#inspector"]');
     await untilText(page, "#panels", "OPFS, one file");

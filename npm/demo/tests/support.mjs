@@ -1,13 +1,13 @@
 // A demo of its own for each test file, and a person who uses it in Chromium.
 
 import assert from "node:assert/strict";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { launch } from "../../tests/browsers.mjs";
-import { serveDemo } from "../scripts/serve.mjs";
+import { SITE, serveDemo } from "../scripts/serve.mjs";
 
 const PROGRAM = process.env.LITTORAL ?? fileURLToPath(new URL("../../../target/release/littoral", import.meta.url));
 const AXE = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
@@ -30,8 +30,23 @@ export function chapters(test) {
 /** The page's server with its remote, a place for profiles of browsers, and an end for all of it. */
 export class Scene {
   #folder = mkdtempSync(join(tmpdir(), "littoral-demo-"));
+  #site = join(this.#folder, "site");
   #browsers = [];
   demo;
+
+  constructor() {
+    cpSync(SITE, this.#site, { recursive: true });
+  }
+
+  /** Puts a new version of the page in the place of the one that is served. */
+  release(change) {
+    const [page, worker] = ["index.html", "sw.js"].map((file) => join(this.#site, file));
+    writeFileSync(page, change(readFileSync(page, "utf8")));
+    const before = readFileSync(worker, "utf8");
+    const after = before.replace(/(url:"index\.html",revision:")[0-9a-f]{16}/, "$1ffffffffffffffff");
+    assert.notEqual(after, before);
+    writeFileSync(worker, after);
+  }
 
   /** Starts the server, or starts it again at the same place. */
   async serve() {
@@ -39,6 +54,7 @@ export class Scene {
     this.demo = await serveDemo({
       littoral: PROGRAM,
       store: join(this.#folder, "remote.littoral"),
+      site: this.#site,
       port: port(this.demo?.url),
       remotePort: port(this.demo?.remote.url),
     });

@@ -18,6 +18,7 @@ fn a_large_blob_goes_up_in_chunks_and_comes_back_in_chunks() {
     assert!(world.script.count(Operation::PutChunk) > 5);
     assert_eq!(world.script.count(Operation::PutList), 1);
     assert_eq!(world.script.count(Operation::Put), 0);
+    assert_eq!(world.pair.status().current().sent_bytes, 5 << 20);
     let mut other = World::new();
     other.remote_put(&bytes);
     assert_eq!(other.get(pointer).unwrap(), bytes);
@@ -61,6 +62,10 @@ fn an_upload_that_was_cut_off_sends_only_the_chunks_that_are_missing() {
         .nth(Operation::PutChunk, 6, Fault::Fail(error(Kind::Transient)));
     let pointer = world.put(&bytes).pointer();
     world.settle();
+    // What has arrived so far is told, although the blob is not there yet.
+    let status = world.pair.status().current();
+    assert_eq!(status.uploaded_bytes, 0);
+    assert!(status.sent_bytes > 1 << 20, "{status:?}");
     world.crash();
     world.sync().unwrap();
     assert!(world.remote_has(pointer));

@@ -1,0 +1,44 @@
+// What a worker meets when things go wrong that no driver can be asked for: `faults` says what, and when.
+
+const faults = new BroadcastChannel("faults");
+const done = new BroadcastChannel("faults-done");
+let full = false;
+let mute = false;
+
+const full_up = () => new DOMException("there is no room", "QuotaExceededError");
+
+const { put } = IDBObjectStore.prototype;
+IDBObjectStore.prototype.put = function (...args) {
+  if (full) throw full_up();
+  return put.apply(this, args);
+};
+
+if (globalThis.FileSystemSyncAccessHandle) {
+  const { truncate } = FileSystemSyncAccessHandle.prototype;
+  FileSystemSyncAccessHandle.prototype.truncate = function (len) {
+    if (full && len > this.getSize()) throw full_up();
+    return truncate.call(this, len);
+  };
+}
+
+// The process ends after something was done, and before anybody hears of it.
+const { postMessage } = BroadcastChannel.prototype;
+BroadcastChannel.prototype.postMessage = function (message) {
+  if (mute && message?.answers) return close();
+  return postMessage.call(this, message);
+};
+
+const open = IDBFactory.prototype.open;
+faults.onmessage = ({ data }) => {
+  if ("full" in data) full = data.full;
+  if ("mute" in data) mute = data.mute;
+  postMessage.call(done, "done");
+  if (data.stuck) for (const end = Date.now() + data.stuck; Date.now() < end; );
+};
+
+// A database whose name says so never answers.
+IDBFactory.prototype.open = function (name, ...rest) {
+  return name.includes("hangs") ? new EventTarget() : open.call(this, name, ...rest);
+};
+
+await import("/dist/worker.js");
