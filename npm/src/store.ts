@@ -89,6 +89,8 @@ export interface Stats {
   packBytes: number;
   memory: number;
   poisoned: boolean;
+  /** Why background work does not get on. */
+  error?: { code: ErrorCode; message: string } | undefined;
 }
 
 /** Rows asked for at a time. */

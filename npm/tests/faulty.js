@@ -13,6 +13,13 @@ IDBObjectStore.prototype.put = function (...args) {
   return put.apply(this, args);
 };
 
+// What is left, as the browser tells it.
+let left;
+const { estimate } = StorageManager.prototype;
+StorageManager.prototype.estimate = async function () {
+  return left === undefined ? estimate.call(this) : { usage: 50 << 20, quota: (50 << 20) + left };
+};
+
 if (globalThis.FileSystemSyncAccessHandle) {
   const { truncate } = FileSystemSyncAccessHandle.prototype;
   FileSystemSyncAccessHandle.prototype.truncate = function (len) {
@@ -31,6 +38,7 @@ BroadcastChannel.prototype.postMessage = function (message) {
 const open = IDBFactory.prototype.open;
 faults.onmessage = ({ data }) => {
   if ("full" in data) full = data.full;
+  if ("left" in data) left = data.left;
   if ("mute" in data) mute = data.mute;
   postMessage.call(done, "done");
   if (data.stuck) for (const end = Date.now() + data.stuck; Date.now() < end; );

@@ -38,16 +38,19 @@ test("what was put without the remote is there once it is back", async () => {
   assert.equal(store.pending().count, 1);
   assert.ok(store.pending().oldest instanceof Date);
   await assert.rejects(store.sync({ signal: AbortSignal.timeout(200) }), { name: "TimeoutError" });
+  let last;
+  for await (last of store.status()) if (last.phase === "waiting") break;
+  assert.equal(last.lastError.code, "Transient");
   server = await remote(place.file("remote"), address);
-  await store.resume();
+  await store.wake();
   await store.sync();
   assert.equal(store.pending().count, 0);
-  let last;
   for await (const status of store.status()) {
     last = status;
     if (status.uploaded === 1) break;
   }
   assert.equal(last.uploadedBytes, "put offline".length);
+  assert.equal(last.sentBytes, last.uploadedBytes);
   await store.close();
   // Another store fetches it.
   const other = await open("o", { path: place.file("other"), remote: { url, token } });

@@ -84,6 +84,27 @@ for (const name of BROWSERS) {
       await page.close();
     });
 
+    test("a browser that has no room left for IndexedDB is `Quota` before anything is written, and the store goes on", async () => {
+      const page = await open();
+      const found = await page.run(async () => {
+        const store = await faulty.open("left", { backend: "indexeddb" });
+        const before = await store.blobs.put("there before");
+        await fault({ left: 1 << 20 });
+        const codes = new Set();
+        for (let i = 0; i < 12; i++) await store.blobs.put(new Uint8Array(900_000).fill(i)).catch((error) => codes.add(error.code));
+        const text = await store.blobs.text(before);
+        const deleted = await store.blobs.delete(before);
+        await fault({ left: undefined });
+        const after = await store.blobs.put(new Uint8Array(900_000).fill(255));
+        const has = await store.blobs.has([before, after]);
+        const { damage } = await store.verify();
+        await store.close();
+        return { codes: [...codes], text, deleted, has, damage };
+      });
+      assert.deepEqual(found, { codes: ["Quota"], text: "there before", deleted: true, has: [false, true], damage: [] });
+      await page.close();
+    });
+
     // WebKitGTK has no OPFS.
     if (name !== "webkit") {
       test("a file that cannot become longer is `Quota`, and the store goes on", async () => {

@@ -7,8 +7,10 @@ import { note } from "./notice.js";
 import { said } from "./shelf.js";
 import { ago, bytes, count } from "./words.js";
 
-/** Rows of a table that are shown; a store may have a million. */
+/** Rows of a table that are shown, */
 const ROWS = 50;
+/** and that are looked at; a store may have a million. */
+const LOOKED = 5000;
 const PAUSE = 500;
 
 type Row = [term: string, value: string | Node];
@@ -59,15 +61,15 @@ export class Inspector {
     const [stats, room, queue, blobs] = await Promise.all([
       this.#store.stats(),
       this.#store.quota(),
-      first(this.#store.queue(), ROWS),
-      all(this.#store.blobs.list({ here: true })),
+      first(this.#store.queue(), LOOKED),
+      first(this.#store.blobs.list({ here: true }), LOOKED),
     ]);
     this.#panels.storage.replaceChildren(facts(this.#storage(stats, room)));
     this.#panels.queue.replaceChildren(facts(this.#queue()), queueTable(queue));
     this.#panels.engine.replaceChildren(facts(engine(stats)));
     this.#panels.blobs.replaceChildren(
-      facts([["Here", `${count(blobs.length, "blob")}, ${bytes(blobs.reduce((sum, { size }) => sum + size, 0))}`]]),
-      blobTable(blobs, queue),
+      facts([["Here", `${blobs.length === LOOKED ? "at least " : ""}${count(blobs.length, "blob")}, ${bytes(blobs.reduce((sum, { size }) => sum + size, 0))}`]]),
+      blobTable(blobs, queue, this.#network.remoteUrl !== undefined),
     );
   }
 
@@ -95,6 +97,7 @@ export class Inspector {
       ["Uploaded", `${count(status.uploaded, "blob")}, ${bytes(status.uploadedBytes)} since it was opened`],
       ["Fetched", `${count(status.fetched, "blob")}, ${bytes(status.fetchedBytes)} since it was opened`],
     ];
+    if (status.lastError) rows.push(["Last error", status.lastError.message]);
     if (status.failed + status.missing > 0) rows.push(["In trouble", `${status.failed} refused, ${status.missing} missing here`]);
     return rows;
   }
@@ -152,6 +155,7 @@ function engine(stats: Stats): Row[] {
     ["Memory", bytes(stats.memory)],
     ["Last commit", `${stats.commit.toLocaleString("en")}, durable ${stats.durableCommit.toLocaleString("en")}`],
   ];
+  if (stats.error) rows.push(["In its way", stats.error.message]);
   if (stats.poisoned) rows.push(["Stopped", "a write failed: reload the page to recover"]);
   return rows;
 }
@@ -179,9 +183,9 @@ function gauge(used: number, whole: number, what: string): Node {
 function queueTable(items: QueueItem[]): HTMLElement {
   if (items.length === 0) return h("p", { class: "quiet" }, "Nothing waits.");
   return table(
-    "What waits, oldest first",
+    items.length > ROWS ? `The oldest ${ROWS} of what waits` : "What waits, oldest first",
     ["Order", "Change", "What", "Size", "Since"],
-    items.map(({ order, change, name, pointer, size, since, trouble }) => [
+    items.slice(0, ROWS).map(({ order, change, name, pointer, size, since, trouble }) => [
       String(order),
       change,
       h("span", { class: "mono", title: trouble?.message ?? "" }, name ?? short(pointer), trouble ? ` (${trouble.code})` : ""),
@@ -191,7 +195,7 @@ function queueTable(items: QueueItem[]): HTMLElement {
   );
 }
 
-function blobTable(blobs: { pointer: string; size: number }[], queue: QueueItem[]): HTMLElement {
+function blobTable(blobs: { pointer: string; size: number }[], queue: QueueItem[], remote: boolean): HTMLElement {
   if (blobs.length === 0) return h("p", { class: "quiet" }, "None.");
   const waiting = new Set(queue.map(({ pointer }) => pointer));
   return table(
@@ -200,7 +204,8 @@ function blobTable(blobs: { pointer: string; size: number }[], queue: QueueItem[
     blobs.slice(0, ROWS).map(({ pointer, size }) => [
       h("span", { class: "mono" }, short(pointer)),
       bytes(size),
-      waiting.has(pointer) ? "waits" : "has it",
+      // Of a longer queue it is not known.
+      !remote ? "none" : waiting.has(pointer) ? "waits" : queue.length < LOOKED ? "has it" : "",
     ]),
   );
 }
@@ -230,8 +235,4 @@ async function first<T>(items: AsyncIterable<T>, limit: number): Promise<T[]> {
     if (found.length === limit) break;
   }
   return found;
-}
-
-function all<T>(items: AsyncIterable<T>): Promise<T[]> {
-  return first(items, Infinity);
 }
