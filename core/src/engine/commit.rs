@@ -16,7 +16,6 @@ use super::{
     version::Pack,
 };
 use crate::{Error, Kind, Result, port::Volume};
-use alloc::vec::Vec;
 use bytes::Bytes;
 use core::{
     future::Future,
@@ -28,8 +27,6 @@ use core::{
 /// Values of large batches are gathered in packs that begin with this much room, and grow.
 const MIN_PACK: u64 = 1 << 20;
 const MAX_PACK: u64 = 16 << 20;
-/// Values of a run shorter than this are written together.
-const GATHER: usize = 1 << 20;
 
 /// Tells how far a commit has come. Dropping it changes nothing.
 pub struct Receipt<V> {
@@ -218,25 +215,8 @@ impl<V: Volume> Inner<V> {
 
     async fn fly(&self, flight: &Flight) -> Result<()> {
         for (base, run) in &flight.runs {
-            let mut at = *base;
-            let mut gathered: Vec<u8> = Vec::new();
-            for value in run {
-                if gathered.is_empty() && value.len() >= GATHER {
-                    self.disk.device.write(at, value.clone()).await?;
-                    at += value.len() as u64;
-                    continue;
-                }
-                gathered.extend_from_slice(value);
-                if gathered.len() >= GATHER {
-                    let bytes = Bytes::from(core::mem::take(&mut gathered));
-                    let len = bytes.len() as u64;
-                    self.disk.device.write(at, bytes).await?;
-                    at += len;
-                }
-            }
-            if !gathered.is_empty() {
-                self.disk.device.write(at, gathered.into()).await?;
-            }
+            let parts = run.clone();
+            self.disk.device.write_parts(*base, parts).await?;
         }
         if let Some((offset, record)) = &flight.record {
             self.disk.device.write(*offset, record.clone()).await?;

@@ -2,6 +2,7 @@
 
 use super::codec::{Ref, verifies};
 use crate::{Damage, Error, Kind, Result, port::Volume, sync::Mutex};
+use alloc::vec::Vec;
 use bytes::Bytes;
 use core::ops::Range;
 
@@ -65,6 +66,12 @@ impl<V: Volume> Device<V> {
     pub(crate) async fn write(&self, offset: u64, bytes: Bytes) -> Result<()> {
         self.alive()?;
         self.latch(self.volume.write_at(offset, bytes).await)
+    }
+
+    /// Several, one behind the other.
+    pub(crate) async fn write_parts(&self, offset: u64, parts: Vec<Bytes>) -> Result<()> {
+        self.alive()?;
+        self.latch(self.volume.write_parts_at(offset, parts).await)
     }
 
     /// A write to bytes that nothing refers to yet. A full disk is an error here, and no more.

@@ -1,6 +1,10 @@
 use crate::Result;
+use alloc::vec::Vec;
 use bytes::Bytes;
 use core::ops::Range;
+
+/// Parts shorter than this are written together, where a host cannot write several at once.
+const GATHER: usize = 1 << 20;
 
 /// The one file (or table of rows, or import) that a store is kept in.
 ///
@@ -42,6 +46,37 @@ pub trait Volume {
     /// `Quota` when there is no room. After any error the bytes in the range are unspecified.
     async fn write_at(&self, offset: u64, bytes: Bytes) -> Result<()>;
 
+    /// Writes `parts` one behind the other from `offset`: one write for a host that can gather them.
+    ///
+    /// This has a default, which copies short parts together and calls [`write_at`](Volume::write_at) for
+    /// each MiB. Promises are those of that call, for each of the writes that it comes to.
+    ///
+    /// # Errors
+    /// As [`write_at`](Volume::write_at).
+    async fn write_parts_at(&self, offset: u64, parts: Vec<Bytes>) -> Result<()> {
+        let mut at = offset;
+        let mut gathered: Vec<u8> = Vec::new();
+        for part in parts {
+            if gathered.is_empty() && part.len() >= GATHER {
+                let len = part.len() as u64;
+                self.write_at(at, part).await?;
+                at += len;
+                continue;
+            }
+            gathered.extend_from_slice(&part);
+            if gathered.len() >= GATHER {
+                let len = gathered.len() as u64;
+                self.write_at(at, core::mem::take(&mut gathered).into())
+                    .await?;
+                at += len;
+            }
+        }
+        if gathered.is_empty() {
+            return Ok(());
+        }
+        self.write_at(at, gathered.into()).await
+    }
+
     /// Tells that nobody will read `range` before it is written again. Only a hint.
     async fn discard(&self, range: Range<u64>) -> Result<()>;
 
@@ -75,6 +110,10 @@ impl<T: Volume> Volume for alloc::sync::Arc<T> {
 
     async fn write_at(&self, offset: u64, bytes: Bytes) -> Result<()> {
         T::write_at(self, offset, bytes).await
+    }
+
+    async fn write_parts_at(&self, offset: u64, parts: Vec<Bytes>) -> Result<()> {
+        T::write_parts_at(self, offset, parts).await
     }
 
     async fn discard(&self, range: Range<u64>) -> Result<()> {

@@ -1,9 +1,18 @@
 //! macOS, where `fsync` only reaches the drive's cache.
 
+use bytes::Bytes;
 use rustix::io::Errno;
-use std::{fs::File, io, path::Path};
+use std::{fs::File, io, os::unix::fs::FileExt, path::Path};
 
-pub(crate) use super::unix::{is_still_at, read_exact_at, write_all_at};
+pub(crate) use super::unix::{is_still_at, read_exact_at};
+
+pub(crate) fn write_all_at(file: &File, mut offset: u64, parts: &[Bytes]) -> io::Result<()> {
+    for part in parts {
+        file.write_all_at(part, offset)?;
+        offset += part.len() as u64;
+    }
+    Ok(())
+}
 
 /// `F_FULLFSYNC`: through the drive's cache. Network file systems do not know it; they get `fsync`.
 pub(crate) fn sync_data(file: &File) -> io::Result<()> {

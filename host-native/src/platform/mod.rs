@@ -3,7 +3,7 @@
 //! | function | what it does |
 //! |---|---|
 //! | `read_exact_at` | reads a range into memory that was never written, without moving a cursor |
-//! | `write_all_at` | writes a range without moving a cursor |
+//! | `write_all_at` | writes parts one behind the other without moving a cursor |
 //! | `set_len` | makes a file longer, taking the blocks at once where the system can, or shorter |
 //! | `sync_data` | returns once the file's bytes and length survive power loss |
 //! | `sync_directory` | returns once the names in a directory survive power loss |

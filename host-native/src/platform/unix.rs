@@ -1,12 +1,7 @@
 //! What Linux, the BSDs and macOS share.
 
 use rustix::{buffer::spare_capacity, io::Errno};
-use std::{
-    fs::File,
-    io,
-    os::unix::fs::{FileExt, MetadataExt},
-    path::Path,
-};
+use std::{fs::File, io, os::unix::fs::MetadataExt, path::Path};
 
 pub(crate) fn read_exact_at(file: &File, offset: u64, len: usize) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
@@ -24,10 +19,6 @@ pub(crate) fn read_exact_at(file: &File, offset: u64, len: usize) -> io::Result<
     // The allocator may have given more room than was asked for.
     bytes.truncate(len);
     Ok(bytes)
-}
-
-pub(crate) fn write_all_at(file: &File, offset: u64, bytes: &[u8]) -> io::Result<()> {
-    file.write_all_at(bytes, offset)
 }
 
 pub(crate) fn is_still_at(file: &File, path: &Path) -> io::Result<bool> {

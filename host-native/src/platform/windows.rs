@@ -1,5 +1,6 @@
 //! Windows.
 
+use bytes::Bytes;
 use std::{fs::File, io, os::windows::fs::FileExt, path::Path};
 
 pub(crate) fn read_exact_at(file: &File, offset: u64, len: usize) -> io::Result<Vec<u8>> {
@@ -21,14 +22,19 @@ pub(crate) fn read_exact_at(file: &File, offset: u64, len: usize) -> io::Result<
     Ok(bytes)
 }
 
-pub(crate) fn write_all_at(file: &File, offset: u64, bytes: &[u8]) -> io::Result<()> {
-    let mut done = 0;
-    while let Some(rest) = bytes.get(done..).filter(|rest| !rest.is_empty()) {
-        match file.seek_write(rest, offset + done as u64) {
-            Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
-            Ok(count) => done += count,
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
+pub(crate) fn write_all_at(file: &File, mut offset: u64, parts: &[Bytes]) -> io::Result<()> {
+    for part in parts {
+        let mut rest = part.as_ref();
+        while !rest.is_empty() {
+            match file.seek_write(rest, offset) {
+                Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+                Ok(count) => {
+                    rest = rest.get(count..).unwrap_or_default();
+                    offset += count as u64;
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
         }
     }
     Ok(())

@@ -160,10 +160,14 @@ impl Volume for FileVolume {
     }
 
     async fn write_at(&self, offset: u64, bytes: Bytes) -> Result<()> {
+        self.write_parts_at(offset, vec![bytes]).await
+    }
+
+    async fn write_parts_at(&self, offset: u64, parts: Vec<Bytes>) -> Result<()> {
         self.change(move |held| {
-            platform::write_all_at(&held.file, offset, &bytes).map_err(|error| {
-                let what = format_args!("write {} bytes at {offset}", bytes.len());
-                held.failed(error, what)
+            platform::write_all_at(&held.file, offset, &parts).map_err(|error| {
+                let len: usize = parts.iter().map(Bytes::len).sum();
+                held.failed(error, format_args!("write {len} bytes at {offset}"))
             })
         })
         .await
@@ -231,7 +235,8 @@ mod tests {
         let write = volume.change(move |held| {
             begun.send(()).unwrap();
             std::thread::sleep(Duration::from_millis(100));
-            platform::write_all_at(&held.file, 0, b"old").map_err(Error::from)
+            platform::write_all_at(&held.file, 0, &[Bytes::from_static(b"old")])
+                .map_err(Error::from)
         });
         // Polled where nobody may block, whatever the thread of the test is.
         std::thread::scope(|scope| {
@@ -308,6 +313,24 @@ mod tests {
             let second = volume.sync().await.unwrap_err();
             assert_eq!(second.to_string(), first.to_string());
             assert!(volume.sync().await.is_err());
+        });
+    }
+
+    #[test]
+    fn parts_are_written_one_behind_the_other_however_many_and_however_short() {
+        both_ways(|volume| async move {
+            // More of them than one call of the system takes, some empty, one long.
+            let mut parts: Vec<_> = (0..3000u32)
+                .map(|number| Bytes::from(vec![number as u8; number as usize % 7]))
+                .collect();
+            parts.push(Bytes::from(vec![9; 1 << 20]));
+            parts.push(Bytes::new());
+            let whole = parts.concat();
+            volume.write_parts_at(5, parts).await.unwrap();
+            assert_eq!(volume.len().await.unwrap(), 5 + whole.len() as u64);
+            assert_eq!(volume.read_at(5, whole.len()).await.unwrap(), whole);
+            volume.write_parts_at(0, Vec::new()).await.unwrap();
+            assert_eq!(volume.len().await.unwrap(), 5 + whole.len() as u64);
         });
     }
 
