@@ -30,6 +30,7 @@ const shuffled = (list) => list.map((item) => [Math.random(), item]).sort(([a], 
 async function compare(page, names) {
   const table = {};
   for (const workload of await page.run(() => workloads)) {
+    console.error(workload);
     const rounds = [];
     for (let i = 0; i <= ROUNDS; i++) {
       const round = {};

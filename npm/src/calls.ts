@@ -113,6 +113,7 @@ export class Caller {
     const waiting = [...this.#waiting.values()];
     this.#waiting.clear();
     this.#calls = [];
+    this.#transfer = [];
     for (const { reject } of waiting) reject(error);
     this.#rest();
   }

@@ -278,6 +278,7 @@ export class Tab {
     this.#host = host;
     host.onBroken = (error) => this.#end(error);
     this.#mode.resolve(host.mode);
+    this.#attend(false);
     const callee = new Callee(
       ({ answers }) => answers && this.#owner.receive(answers),
       (method, args, running) => host.call(method, args, running),

@@ -1,4 +1,5 @@
-// What a worker meets when things go wrong that no driver can be asked for: `faults` says what, and when.
+// What a worker meets when things go wrong that no driver can be asked for: `faults` says what, and when. The package's own
+// worker is put behind this.
 
 const faults = new BroadcastChannel("faults");
 const done = new BroadcastChannel("faults-done");
@@ -15,9 +16,11 @@ IDBObjectStore.prototype.put = function (...args) {
 
 // What is left, as the browser tells it.
 let left;
-const { estimate } = StorageManager.prototype;
-StorageManager.prototype.estimate = async function () {
-  return left === undefined ? estimate.call(this) : { usage: 50 << 20, quota: (50 << 20) + left };
+// WebKitGTK does not tell.
+if (!navigator.storage) Object.defineProperty(navigator, "storage", { value: {} });
+const { estimate } = navigator.storage;
+navigator.storage.estimate = async function () {
+  return left === undefined ? estimate?.call(this) : { usage: 50 << 20, quota: (50 << 20) + left };
 };
 
 if (globalThis.FileSystemSyncAccessHandle) {
@@ -48,5 +51,3 @@ faults.onmessage = ({ data }) => {
 IDBFactory.prototype.open = function (name, ...rest) {
   return name.includes("hangs") ? new EventTarget() : open.call(this, name, ...rest);
 };
-
-await import("/dist/worker.js");

@@ -1,7 +1,7 @@
 // Faults that no driver can be asked for, put into the worker: in every browser.
 
 import assert from "node:assert/strict";
-import { copyFileSync, mkdirSync } from "node:fs";
+import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { after, before, describe, test } from "node:test";
 import { BROWSERS, launch } from "./browsers.mjs";
 import { here, serve } from "./serve.mjs";
@@ -10,7 +10,9 @@ import { here, serve } from "./serve.mjs";
 function makeFaulty() {
   mkdirSync(here("build/faulty"), { recursive: true });
   for (const file of ["index.js", "core.wasm"]) copyFileSync(here(`dist/${file}`), here(`build/faulty/${file}`));
-  copyFileSync(here("tests/faulty.js"), here("build/faulty/worker.js"));
+  const worker = ["tests/faulty.js", "dist/worker.js"].map((file) => readFileSync(here(file), "utf8"));
+  // Each with names of its own.
+  writeFileSync(here("build/faulty/worker.js"), worker.map((code) => `{\n${code}\n}\n`).join(""));
 }
 makeFaulty();
 
@@ -167,7 +169,7 @@ for (const name of BROWSERS) {
       const found = await other.run(async () => {
         const store = await littoral.open("stuck");
         const before = await store.blobs.put("before");
-        await fault({ stuck: 25_000 });
+        await fault({ stuck: 20_000 });
         const started = Date.now();
         const get = await store.blobs.text(before).catch((error) => [error.name, error.code]);
         const late = await littoral.open("stuck").catch((error) => error.code);

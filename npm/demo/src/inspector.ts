@@ -97,7 +97,7 @@ export class Inspector {
       ["Uploaded", `${count(status.uploaded, "blob")}, ${bytes(status.uploadedBytes)} since it was opened`],
       ["Fetched", `${count(status.fetched, "blob")}, ${bytes(status.fetchedBytes)} since it was opened`],
     ];
-    if (status.lastError) rows.push(["Last error", status.lastError.message]);
+    if (status.lastError && status.lastError.message !== status.reason?.message) rows.push(["Last error", status.lastError.message]);
     if (status.failed + status.missing > 0) rows.push(["In trouble", `${status.failed} refused, ${status.missing} missing here`]);
     return rows;
   }
