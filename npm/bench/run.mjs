@@ -18,7 +18,7 @@ await build({
 await writeFile(here("build/bench/index.html"), HTML);
 const server = await serve({ "/dist/": here("dist"), "/bench/": here("build/bench") });
 const BLOBS = Number(process.env.BLOBS ?? 100_000);
-const ROUNDS = Number(process.env.ROUNDS ?? 11);
+const ROUNDS = Number(process.env.ROUNDS ?? 5);
 /** Only contenders whose names begin with one of these; all when left out. */
 const ONLY = process.env.ONLY?.split(",");
 const BASE = "idb-keyval";
