@@ -27,6 +27,7 @@ pub const RARE: &[&str] = &[
     "a scope was made",
     "a scope was promoted",
     "a scope could not be promoted",
+    "commits were thinned out",
     "crashed in a snapshot",
     "out of range",
     "relaxed commits are gone",
@@ -57,7 +58,7 @@ struct Branch {
 struct Model {
     /// Each moment since the last one that is certain, which is the first.
     moments: Vec<Moment>,
-    /// No commit before this one was asked to be removed.
+    /// Nobody asked for the removal of this commit, or a later one.
     most_horizon: u64,
 }
 
@@ -98,7 +99,10 @@ pub fn simulate(seed: u64, sabotage: Option<Sabotage>, loud: bool) -> Report {
         moments: vec![first],
         most_horizon: 0,
     }));
-    let keep = chance.within(2..12);
+    let remove = match chance.percent(70) {
+        true => Remove::KeepLast(chance.within(2..12)),
+        false => Remove::Thin,
+    };
     let mut failure = None;
     let mut lives = 0;
     for _ in 0..chance.within(1..6) {
@@ -112,7 +116,7 @@ pub fn simulate(seed: u64, sabotage: Option<Sabotage>, loud: bool) -> Report {
             model: model.clone(),
             chance: Rc::new(RefCell::new(chance.fork())),
             executor: Executor::new(&world),
-            keep,
+            remove,
             sabotage,
         };
         let volume = SimVolume::new(&world, &disk, Faults::default());
@@ -145,7 +149,7 @@ struct Life {
     model: Rc<RefCell<Model>>,
     chance: Rc<RefCell<Chance>>,
     executor: Executor,
-    keep: u64,
+    remove: Remove,
     sabotage: Option<Sabotage>,
 }
 
@@ -158,7 +162,7 @@ impl Life {
         let store = Store::open(volume, &entropy, options).await?;
         let mut options = Options::default();
         options.retention = Retention {
-            remove: Remove::KeepLast(self.keep),
+            remove: self.remove,
             ..Retention::default()
         };
         options.sabotage = self.sabotage;
@@ -360,14 +364,22 @@ impl Life {
         let last = doc.current_commit();
         {
             let mut model = self.model.borrow_mut();
-            let horizon = (last + 1).saturating_sub(self.keep);
+            let keeps = match self.remove {
+                Remove::KeepLast(count) => count,
+                // Thinning leaves those alone.
+                _ => 64,
+            };
+            let horizon = (last + 1).saturating_sub(keeps);
             model.most_horizon = model.most_horizon.max(horizon);
         }
         let crashing = Crashing(&self.world);
         let snapshot = doc.switch_and_snapshot().await?;
         std::mem::forget(crashing);
         if snapshot.removed_rows > 0 {
-            self.world.mark("retention removed rows");
+            self.world.mark(match self.remove {
+                Remove::Thin => "commits were thinned out",
+                _ => "retention removed rows",
+            });
         }
         Ok(())
     }

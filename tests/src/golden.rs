@@ -8,20 +8,24 @@ use crate::{
     sim::{Chance, SimEntropy},
 };
 use bytes::Bytes;
-use futures::executor::block_on;
+use futures::{executor::block_on, future::FutureExt};
 use littoral_core::{
     Result,
+    blob::Pointer,
+    doc::{self, Documents, Match, Op, Patch, Remove, Retention, Value},
     engine::{Batch, Durability, KeyRange, Options, Space, Store},
-    port::MemoryVolume,
+    port::{Clock, MemoryVolume},
 };
+use std::time::Duration;
 
 /// A kept file: its name, and what makes it.
 pub type Golden = (&'static str, fn() -> Result<Vec<u8>>);
 
 /// Every kept file of the current format version.
-pub const FILES: [Golden; 2] = [
+pub const FILES: [Golden; 3] = [
     ("v1-closed.littoral", closed),
     ("v1-log.littoral", with_log),
+    ("v1-document.littoral", document),
 ];
 
 /// The folder they are kept in.
@@ -66,6 +70,102 @@ pub fn with_log() -> Result<Vec<u8>> {
         Ok::<_, littoral_core::Error>(())
     })?;
     Ok(volume.to_bytes())
+}
+
+/// A store with a document that has one of everything: a row of each kind, a past, a scope, an unfinished transaction, a key, a horizon.
+///
+/// # Errors
+/// Those of the store.
+pub fn document() -> Result<Vec<u8>> {
+    let volume = MemoryVolume::new();
+    block_on(async {
+        let doc = open_document(&volume).await?;
+        doc.declare_key("boats", "name").await?;
+        for (path, patch) in patches()? {
+            doc.patch(path, patch, None).await?;
+        }
+        let keep = Retention {
+            remove: Remove::KeepLast(KEPT),
+            ..Retention::default()
+        };
+        doc.snapshot_with(keep).await?;
+        let draft = doc.create_scope("draft").await?;
+        let absent = Match::from_json(r#"{"$absent": true}"#)?;
+        draft.patch("flags", Patch::set(7), absent).await?;
+        draft
+            .patch("", Patch::ops([Op::delete("boats(Ebb).log")?]), None)
+            .await?;
+        let meta = Value::from_json(r#"{"why": "trade"}"#)?;
+        let transaction = doc.begin(2, meta, Duration::from_secs(1 << 32)).await?;
+        let join = transaction.join("one", Patch::set(1), None);
+        // It waits for the other one for ever.
+        let _ = join.now_or_never();
+        doc.close().await
+    })?;
+    Ok(volume.to_bytes())
+}
+
+/// Past states that the kept document has: so many of the last commits.
+pub const KEPT: u64 = 4;
+
+/// What was done to the kept document, one commit each.
+///
+/// # Errors
+/// None: they are all well made.
+pub fn patches() -> Result<Vec<(&'static str, Patch)>> {
+    let boat = Value::object([
+        ("berth", Value::from(7)),
+        ("length", Value::try_from(9.25)?),
+        ("afloat", Value::from(true)),
+        ("owner", Value::Null),
+        ("photo", Value::Link(Pointer::of(b"a photo"))),
+        ("key", Value::Bytes(Bytes::from_static(&[0, 1, 255]))),
+        ("log", Value::list(["low", "high"])),
+        (
+            "tides",
+            Value::sparse([(3, Value::from("neap")), (1 << 40, Value::from("spring"))]),
+        ),
+    ]);
+    Ok(vec![
+        ("boats(Ebb)", Patch::set(boat)),
+        ("boats(Flow).berth", Patch::set(8)),
+        (
+            "boats(Ebb)",
+            Patch::merge(Value::from_json(r#"{"owner": "Ann", "berth": null}"#)?),
+        ),
+        (
+            "",
+            Patch::ops([Op::splice("boats(Ebb).log", 1, 0, vec!["mid".into()])?]),
+        ),
+        ("", Patch::ops([Op::shift("boats(Ebb).tides", "tides")?])),
+        (
+            "",
+            Patch::json(r#"[{"op": "add", "path": "/boats/-", "value": {"name": "Slack"}}]"#)?,
+        ),
+        ("", Patch::ops([Op::increment("boats(Flow).berth", -2)?])),
+    ])
+}
+
+/// Opens a kept document.
+///
+/// # Errors
+/// Those of the document.
+pub async fn open_document(volume: &MemoryVolume) -> Result<Documents<MemoryVolume, Noon>> {
+    Documents::open(open(volume).await?, Noon, doc::Options::default()).await
+}
+
+/// The same time, always.
+#[derive(Clone, Copy)]
+pub struct Noon;
+
+impl Clock for Noon {
+    fn now(&self) -> Duration {
+        Duration::from_secs(1_700_000_000)
+    }
+
+    async fn sleep(&self, _: Duration) {
+        std::future::pending().await
+    }
 }
 
 /// What is in [`closed`].

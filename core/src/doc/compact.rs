@@ -49,12 +49,20 @@ impl<V: Volume, C: Clock> Documents<V, C> {
     /// # Errors
     /// `InvalidInput` for a divisor below 2; those of a checkpoint and of a commit.
     pub async fn switch_and_snapshot(&self) -> Result<Snapshot> {
+        self.snapshot_with(self.0.options.retention).await
+    }
+
+    /// As [`switch_and_snapshot`](Documents::switch_and_snapshot), and removes once what this retention does not keep.
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn snapshot_with(&self, retention: Retention) -> Result<Snapshot> {
         let inner = &*self.0;
         let _turn = inner.snapshots.lock().await;
         let commit = inner.tip(DOCUMENT)?.commit;
         inner.shared.lock().unsaved = Default::default();
         inner.store.checkpoint().await?;
-        let removed_rows = inner.remove_old(inner.options.retention).await?;
+        let removed_rows = inner.remove_old(retention).await?;
         Ok(Snapshot {
             commit,
             horizon: inner.shared.lock().removed.horizon,

@@ -131,6 +131,16 @@ impl<V: Volume, C: Clock> Documents<V, C> {
         })
     }
 
+    /// The document itself, for what works on it and on any scope. It can be neither dropped nor promoted.
+    pub fn as_scope(&self) -> Scope<V, C> {
+        Scope {
+            inner: self.0.clone(),
+            name: String::new(),
+            number: DOCUMENT,
+            base: 0,
+        }
+    }
+
     /// The names of all scopes, in byte order.
     pub fn scopes(&self) -> Vec<String> {
         self.0.shared.lock().scopes.keys().cloned().collect()
@@ -165,6 +175,15 @@ impl<V: Volume, C: Clock> Scope<V, C> {
         let path = self.inner.path(path)?;
         let (value, _) = self.inner.read(self.number, &path).await?;
         value.ok_or_else(|| nothing_at(&path))
+    }
+
+    /// As [`Documents::read_with_commit`].
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn read_with_commit(&self, path: impl ToPath) -> Result<(Option<Value>, u64)> {
+        let path = self.inner.path(path)?;
+        self.inner.read(self.number, &path).await
     }
 
     /// As [`Documents::read_at`]; commits up to [`base`](Scope::base) are the document's.
@@ -243,8 +262,9 @@ impl<V: Volume, C: Clock> Scope<V, C> {
     /// Removes the scope and all that was changed in it. Durable when it returns; a future that is dropped has dropped it or not.
     ///
     /// # Errors
-    /// `NotFound`; those of a commit.
+    /// `NotFound`; `InvalidInput` for the document itself; those of a commit.
     pub async fn drop(self) -> Result<()> {
+        self.check_own()?;
         let writer = self.inner.writer.lock().await;
         let tip = self.inner.tip(self.number)?;
         let mut batch = Batch::new();
@@ -266,8 +286,9 @@ impl<V: Volume, C: Clock> Scope<V, C> {
     ///
     /// # Errors
     /// `Conflict` with the path and the reason where one does not hold or cannot be applied: the document and the scope stay as they were. `InvalidInput` for
-    /// more than one batch of the engine can hold. `NotFound`; those of a commit.
+    /// more than one batch of the engine can hold, and for the document itself. `NotFound`; those of a commit.
     pub async fn promote(self) -> Result<u64> {
+        self.check_own()?;
         let mut writer = self.inner.writer.lock().await;
         let tip = self.inner.tip(self.number)?;
         let current = self.inner.tip(DOCUMENT)?.commit;
@@ -308,6 +329,13 @@ impl<V: Volume, C: Clock> Scope<V, C> {
         self.inner.changed.notify(usize::MAX);
         receipt.wait(durability).await?;
         Ok(commit)
+    }
+
+    fn check_own(&self) -> Result<()> {
+        match self.number {
+            DOCUMENT => Err(refuse("the document itself is no scope that can end")),
+            _ => Ok(()),
+        }
     }
 
     fn remove(&self, batch: &mut Batch) {

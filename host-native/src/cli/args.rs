@@ -112,7 +112,6 @@ pub enum Command {
     #[command(subcommand)]
     Root(Root),
     /// One tree of values, changed by patches, with all its history
-    #[command(subcommand)]
     Doc(Doc),
     /// Serve the store as a remote, over HTTP
     Serve(Serve),
@@ -260,8 +259,17 @@ pub struct RootSet {
 }
 
 /// Paths are as `boats.ebb.crew[0]`; the root is `''`.
+#[derive(Debug, Args)]
+pub struct Doc {
+    /// In this scope instead of the document itself
+    #[arg(long, global = true, value_name = "NAME")]
+    pub scope: Option<String>,
+    #[command(subcommand)]
+    pub command: DocCommand,
+}
+
 #[derive(Debug, Subcommand)]
-pub enum Doc {
+pub enum DocCommand {
     /// Print what is at a path
     Get {
         /// The path; the root is `''`
@@ -317,6 +325,53 @@ pub enum Doc {
         /// The field
         field: String,
     },
+    /// Copies of the document that are changed on their own
+    #[command(subcommand)]
+    Scope(DocScope),
+    /// Sort what was committed into tables, and remove the past that is not to be kept
+    Snapshot(Keep),
+}
+
+#[derive(Debug, Subcommand)]
+pub enum DocScope {
+    /// List scopes, with the commit that each began with and its last one
+    List,
+    /// Make a scope of the document as it is now
+    Create {
+        /// Its name
+        name: String,
+    },
+    /// Remove a scope with all that was changed in it
+    Drop {
+        /// Its name
+        name: String,
+    },
+    /// Apply what was changed in a scope to the document as one commit, and remove the scope
+    Promote {
+        /// Its name
+        name: String,
+    },
+}
+
+/// Which past states stay. Without any of these, all of them.
+#[derive(Debug, Args)]
+#[group(multiple = false)]
+pub struct Keep {
+    /// Keep the states of the last so many commits
+    #[arg(long, value_name = "COMMITS", value_parser = clap::value_parser!(u64).range(1..))]
+    pub keep_last: Option<u64>,
+    /// Keep what was the state within the last so many seconds
+    #[arg(long, value_name = "SECONDS")]
+    pub keep_for: Option<u64>,
+    /// Keep ever fewer states the older they are: each time they are so many times as old, one of so many
+    #[arg(
+        long,
+        value_name = "DIVISOR",
+        num_args = 0..=1,
+        default_missing_value = "2",
+        value_parser = clap::value_parser!(u64).range(2..)
+    )]
+    pub thin: Option<u64>,
 }
 
 #[derive(Debug, Args)]
@@ -358,6 +413,8 @@ pub struct Serve {
     /// Serve without a token at an address that others can reach
     #[arg(long)]
     pub public: bool,
+    #[command(flatten, next_help_heading = "The document's past")]
+    pub keep: Keep,
 }
 
 #[derive(Debug, Args)]

@@ -1,7 +1,7 @@
 //! The document: `doc get set patch at log diff watch ...`.
 
 use super::{
-    args::{Doc, DocPatch, DocWatch, Global},
+    args::{Doc, DocCommand, DocPatch, DocScope, DocWatch, Global, Keep},
     exit::{Exit, Failure},
     home::open_store,
     output::Output,
@@ -10,18 +10,22 @@ use littoral::{
     Driver, FileVolume, SystemClock,
     core::{
         Kind,
-        doc::{Documents, Match, Op, Options, Patch, Pattern, Refused, Value},
+        doc::{
+            self, Documents, Match, Op, Options, Patch, Pattern, Refused, Remove, Retention,
+            Snapshot, Value,
+        },
         engine::Direction,
     },
     spawn_driver,
 };
 use serde::Serialize;
-use std::{fmt, io::Read};
+use std::{fmt, io::Read, time::Duration};
 
 type Document = Documents<FileVolume, SystemClock>;
+type Scope = doc::Scope<FileVolume, SystemClock>;
 
 pub async fn run(args: &Doc, global: &Global, output: Output) -> Result<Exit, Failure> {
-    let makes = matches!(args, Doc::Set { .. } | Doc::Patch(_));
+    let makes = matches!(args.command, DocCommand::Set { .. } | DocCommand::Patch(_));
     if !makes && !global.store.exists() {
         let message = format!("there is no store at {}", global.store.display());
         return Err(Failure::new(Kind::NotFound, message)
@@ -44,35 +48,114 @@ async fn open(global: &Global) -> Result<(Document, Driver), Failure> {
 }
 
 async fn command(args: &Doc, doc: &Document, output: Output) -> Result<(), Failure> {
-    match args {
-        Doc::Get { path } => shown(output, doc.read(path).await?),
-        Doc::At { commit, path } => shown(output, doc.read_at(path, *commit).await?),
-        Doc::Set { path, value } => {
-            let set = Op::set("", given(value)?)?;
-            committed(output, doc.patch(path, Patch::ops([set]), None).await)
+    let whole = || match &args.scope {
+        None => Ok(()),
+        Some(_) => Err(Failure::new(
+            Kind::InvalidInput,
+            "--scope says nothing here: this is about the whole document",
+        )),
+    };
+    match &args.command {
+        DocCommand::Key { lists, field } => {
+            whole()?;
+            doc.declare_key(lists, field).await?;
+            Ok(())
         }
-        Doc::Patch(args) => patch(args, doc, output).await,
-        Doc::Log { path, from, to } => {
+        DocCommand::Scope(args) => {
+            whole()?;
+            scope(args, doc, output).await
+        }
+        DocCommand::Snapshot(keep) => {
+            whole()?;
+            let done = doc.snapshot_with(keep.retention()).await?;
+            output.result(&Done::of(done))
+        }
+        command => {
+            let tree = match &args.scope {
+                Some(name) => named(doc, name)?,
+                None => doc.as_scope(),
+            };
+            in_tree(command, &tree, output).await
+        }
+    }
+}
+
+/// What is done to the document as to any scope.
+async fn in_tree(command: &DocCommand, tree: &Scope, output: Output) -> Result<(), Failure> {
+    match command {
+        DocCommand::Get { path } => shown(output, tree.read(path).await?),
+        DocCommand::At { commit, path } => shown(output, tree.read_at(path, *commit).await?),
+        DocCommand::Set { path, value } => {
+            let set = Op::set("", given(value)?)?;
+            committed(output, tree.patch(path, Patch::ops([set]), None).await)
+        }
+        DocCommand::Patch(args) => patch(args, tree, output).await,
+        DocCommand::Log { path, from, to } => {
             let range = from.unwrap_or(0)..=to.unwrap_or(u64::MAX);
-            let mut history = doc.history(path, range, Direction::Backward)?;
+            let mut history = tree.history(path, range, Direction::Backward)?;
             while let Some(commit) = history.next().await? {
                 shown(output, commit.to_value())?;
             }
             Ok(())
         }
-        Doc::Diff { from, to, path } => {
-            let ops = doc.diff_between(path, *from, *to).await?;
+        DocCommand::Diff { from, to, path } => {
+            let ops = tree.diff_between(path, *from, *to).await?;
             ops.iter().try_for_each(|op| shown(output, op.to_value()))
         }
-        Doc::Watch(args) => watch(args, doc, output).await,
-        Doc::Key { lists, field } => {
-            doc.declare_key(lists, field).await?;
-            Ok(())
-        }
+        DocCommand::Watch(args) => watch(args, tree, output).await,
+        DocCommand::Key { .. } | DocCommand::Scope(_) | DocCommand::Snapshot(_) => Ok(()),
     }
 }
 
-async fn patch(args: &DocPatch, doc: &Document, output: Output) -> Result<(), Failure> {
+async fn scope(args: &DocScope, doc: &Document, output: Output) -> Result<(), Failure> {
+    match args {
+        DocScope::List => {
+            for name in doc.scopes() {
+                let scope = doc.scope(&name)?;
+                let (base, commit) = (scope.base(), scope.current_commit()?);
+                output.result(&Listed {
+                    scope: name,
+                    base,
+                    commit,
+                })?;
+            }
+            Ok(())
+        }
+        DocScope::Create { name } => {
+            let scope = doc.create_scope(name).await?;
+            let (base, commit) = (scope.base(), scope.base());
+            output.result(&Listed {
+                scope: name.clone(),
+                base,
+                commit,
+            })
+        }
+        DocScope::Drop { name } => Ok(named(doc, name)?.drop().await?),
+        DocScope::Promote { name } => committed(output, named(doc, name)?.promote().await),
+    }
+}
+
+fn named(doc: &Document, name: &str) -> Result<Scope, Failure> {
+    doc.scope(name).map_err(|_| {
+        Failure::new(Kind::NotFound, format!("there is no scope {name:?}"))
+            .hint("`littoral doc scope create NAME` makes one; `doc scope list` shows them")
+    })
+}
+
+impl Keep {
+    pub fn retention(&self) -> Retention {
+        let remove = match (self.keep_last, self.keep_for, self.thin) {
+            (Some(last), _, _) => Remove::KeepLast(last),
+            (_, Some(seconds), _) => Remove::KeepFor(Duration::from_secs(seconds)),
+            (_, _, Some(_)) => Remove::Thin,
+            _ => Remove::NeverRemove,
+        };
+        let divisor = self.thin.unwrap_or(Retention::default().divisor);
+        Retention { divisor, remove }
+    }
+}
+
+async fn patch(args: &DocPatch, tree: &Scope, output: Output) -> Result<(), Failure> {
     let value = given(&args.patch)?;
     let patch = match args.json_patch {
         true => Patch::json_value(&value)?,
@@ -80,13 +163,13 @@ async fn patch(args: &DocPatch, doc: &Document, output: Output) -> Result<(), Fa
     };
     let matching = args.matching.as_deref();
     let matching = matching.map(Match::from_json).transpose()?;
-    committed(output, doc.patch(&args.path, patch, matching).await)
+    committed(output, tree.patch(&args.path, patch, matching).await)
 }
 
 /// What is there, and what came since. Nobody else can write while this program has the store, so it ends then.
-async fn watch(args: &DocWatch, doc: &Document, output: Output) -> Result<(), Failure> {
+async fn watch(args: &DocWatch, tree: &Scope, output: Output) -> Result<(), Failure> {
     let pattern: Pattern = args.pattern.parse()?;
-    let mut watch = doc.watch(&pattern, args.from)?;
+    let mut watch = tree.watch(&pattern, args.from)?;
     while let Some(event) = watch.next_now().await? {
         shown(output, event.to_value())?;
     }
@@ -142,5 +225,54 @@ struct Committed {
 impl fmt::Display for Committed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "commit {}", self.commit)
+    }
+}
+
+#[derive(Serialize)]
+struct Listed {
+    scope: String,
+    base: u64,
+    commit: u64,
+}
+
+impl fmt::Display for Listed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Listed {
+            scope,
+            base,
+            commit,
+        } = self;
+        write!(f, "{scope} from commit {base}, at {commit}")
+    }
+}
+
+#[derive(Serialize)]
+struct Done {
+    commit: u64,
+    horizon: u64,
+    removed_rows: u64,
+}
+
+impl Done {
+    fn of(snapshot: Snapshot) -> Done {
+        Done {
+            commit: snapshot.commit,
+            horizon: snapshot.horizon,
+            removed_rows: snapshot.removed_rows,
+        }
+    }
+}
+
+impl fmt::Display for Done {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Done {
+            commit,
+            horizon,
+            removed_rows,
+        } = self;
+        write!(
+            f,
+            "snapshot of commit {commit}; the past begins at {horizon}, {removed_rows} rows were removed"
+        )
     }
 }

@@ -32,7 +32,9 @@ pub async fn run(
     let listener = listen(&args.listen.to_string())?;
     let store = open_store(&global.store).await?;
     let driver = spawn_driver(store.clone())?;
-    let document = Documents::open(store.clone(), SystemClock, doc::Options::default()).await?;
+    let mut kept = doc::Options::default();
+    kept.retention = args.keep.retention();
+    let document = Documents::open(store.clone(), SystemClock, kept).await?;
     options = options.documents(document.clone());
     let kept = document.clone();
     let keeper = Driver::spawn(move || async move { kept.drive().await })?;

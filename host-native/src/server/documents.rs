@@ -11,8 +11,8 @@ use crate::{
     core::{
         Error, Kind,
         doc::{
-            Documents, History, Match, Op, Outcome, Patch, Pattern, Refused, Transaction, Value,
-            Watch,
+            Documents, History, Match, Op, Outcome, Patch, Pattern, Refused, Remove, Retention,
+            Scope, Transaction, Value, Watch,
         },
         engine::Direction,
     },
@@ -23,10 +23,14 @@ use axum::{
     extract::{Path, Query, Request, State},
     http::{HeaderMap, HeaderValue, StatusCode, header},
     response::Response,
-    routing::{get, post},
+    routing::{delete, get, post},
 };
-use futures::stream;
-use std::{collections::HashMap, convert::Infallible, sync::Arc, time::Duration};
+use futures::{
+    future::{Either, select},
+    stream,
+};
+use std::{collections::HashMap, convert::Infallible, pin::pin, sync::Arc, time::Duration};
+use tokio::sync::watch;
 
 pub(super) type Document = Documents<FileVolume, SystemClock>;
 
@@ -43,20 +47,29 @@ const ALIVE: Duration = Duration::from_secs(15);
 struct Shared {
     document: Document,
     idle: Duration,
+    ending: Ending,
 }
+
+/// Tells that the server is shutting down: whoever waits for others is sent home.
+pub(super) type Ending = watch::Receiver<bool>;
 
 type App = State<Arc<Shared>>;
 
-pub(super) fn router(document: Document, options: &ServerOptions) -> Router {
+pub(super) fn router(document: Document, options: &ServerOptions, ending: Ending) -> Router {
     let shared = Shared {
         document,
         idle: options.idle,
+        ending,
     };
     Router::new()
         .route("/v1/doc", get(read).post(patch))
         .route("/v1/doc/history", get(history))
         .route("/v1/doc/diff", get(diff))
-        .route("/v1/doc/watch", get(watch))
+        .route("/v1/doc/watch", get(watch_events))
+        .route("/v1/doc/scopes", get(scopes).post(create_scope))
+        .route("/v1/doc/scopes/{name}", delete(drop_scope))
+        .route("/v1/doc/scopes/{name}/promote", post(promote))
+        .route("/v1/doc/snapshot", post(snapshot))
         .route("/v1/doc/transactions", post(begin))
         .route("/v1/doc/transactions/{id}", get(look).delete(abort))
         .route("/v1/doc/transactions/{id}/join", post(join))
@@ -66,13 +79,36 @@ pub(super) fn router(document: Document, options: &ServerOptions) -> Router {
 
 type Asked = Query<HashMap<String, String>>;
 
+impl Shared {
+    /// The document, or the scope with this name.
+    fn tree(&self, scope: Option<&String>) -> crate::core::Result<Scope<FileVolume, SystemClock>> {
+        match scope {
+            Some(name) => self.document.scope(name),
+            None => Ok(self.document.as_scope()),
+        }
+    }
+
+    /// What `wait` waits for; `Closed` if the server ends before that.
+    async fn unless_ending<T>(
+        &self,
+        wait: impl Future<Output = crate::core::Result<T>>,
+    ) -> crate::core::Result<T> {
+        let mut ending = self.ending.clone();
+        let ended = pin!(ending.wait_for(|ending| *ending));
+        match select(pin!(wait), ended).await {
+            Either::Left((done, _)) => done,
+            Either::Right(_) => Err(Error::new(Kind::Closed, "the server is shutting down")),
+        }
+    }
+}
+
 async fn read(State(shared): App, Query(query): Asked) -> Answer {
     let path = path(&query);
-    let document = &shared.document;
+    let tree = shared.tree(query.get("scope"))?;
     let (value, commit) = match number(&query, "at")? {
-        Some(commit) => (document.read_at(path, commit).await?, commit),
+        Some(commit) => (tree.read_at(path, commit).await?, commit),
         None => {
-            let (value, commit) = document.read_with_commit(path).await?;
+            let (value, commit) = tree.read_with_commit(path).await?;
             let missing = || Error::new(Kind::NotFound, format!("nothing is at {path:?}"));
             (value.ok_or_else(missing)?, commit)
         }
@@ -86,9 +122,10 @@ async fn read(State(shared): App, Query(query): Asked) -> Answer {
 async fn patch(State(shared): App, request: Request) -> Answer {
     let body = body(&shared, request).await?;
     let (patch, matching) = (Patch::from_fields(&body)?, Match::from_field(&body)?);
-    let commit = shared.document.patch(path_in(&body)?, patch, matching);
-    let commit = commit.await.map_err(told)?;
-    Ok(json(&Value::object([("commit", int(commit))])))
+    let scope = text(&body, "scope")?.map(str::to_owned);
+    let tree = shared.tree(scope.as_ref())?;
+    let commit = tree.patch(path_in(&body)?, patch, matching).await;
+    Ok(committed(commit.map_err(told)?))
 }
 
 async fn history(State(shared): App, Query(query): Asked) -> Answer {
@@ -99,9 +136,8 @@ async fn history(State(shared): App, Query(query): Asked) -> Answer {
         Some(_) => Direction::Backward,
         None => Direction::Forward,
     };
-    let mut history: History<_, _> = shared
-        .document
-        .history(path(&query), from..=to, direction)?;
+    let tree = shared.tree(query.get("scope"))?;
+    let mut history: History<_, _> = tree.history(path(&query), from..=to, direction)?;
     let mut commits = Vec::new();
     while commits.len() < limit {
         match history.next().await? {
@@ -117,9 +153,86 @@ async fn diff(State(shared): App, Query(query): Asked) -> Answer {
         number(&query, name)?.ok_or_else(|| Failure::bad(format!("{name} has to be a commit")))
     };
     let (from, to) = (wanted("from")?, wanted("to")?);
-    let ops = shared.document.diff_between(path(&query), from, to).await?;
+    let tree = shared.tree(query.get("scope"))?;
+    let ops = tree.diff_between(path(&query), from, to).await?;
     let ops = Value::list(ops.iter().map(Op::to_value));
     Ok(json(&Value::object([("ops", ops)])))
+}
+
+async fn scopes(State(shared): App) -> Answer {
+    let mut scopes = Vec::new();
+    for name in shared.document.scopes() {
+        // One that ended meanwhile is left out.
+        let Ok(scope) = shared.document.scope(&name) else {
+            continue;
+        };
+        if let Ok(commit) = scope.current_commit() {
+            scopes.push(Value::object([
+                ("scope", Value::from(name)),
+                ("base", int(scope.base())),
+                ("commit", int(commit)),
+            ]));
+        }
+    }
+    Ok(json(&Value::object([("scopes", Value::List(scopes))])))
+}
+
+async fn create_scope(State(shared): App, request: Request) -> Answer {
+    let body = body(&shared, request).await?;
+    let name = text(&body, "scope")?.ok_or_else(|| Failure::bad("scope has to be a name"))?;
+    let scope = shared.document.create_scope(name).await?;
+    let mut response = json(&Value::object([
+        ("scope", Value::from(name)),
+        ("base", int(scope.base())),
+    ]));
+    *response.status_mut() = StatusCode::CREATED;
+    Ok(response)
+}
+
+async fn drop_scope(State(shared): App, Path(name): Path<String>) -> Answer {
+    shared.document.scope(&name)?.drop().await?;
+    Ok(reply::empty(StatusCode::NO_CONTENT))
+}
+
+async fn promote(State(shared): App, Path(name): Path<String>) -> Answer {
+    let promoted = shared.document.scope(&name)?.promote().await;
+    Ok(committed(promoted.map_err(told)?))
+}
+
+/// A snapshot with the server's retention, or once with the one in the body.
+async fn snapshot(State(shared): App, request: Request) -> Answer {
+    let body = body(&shared, request).await?;
+    let document = &shared.document;
+    let snapshot = match retention(&body)? {
+        None => document.switch_and_snapshot().await?,
+        Some(retention) => document.snapshot_with(retention).await?,
+    };
+    Ok(json(&Value::object([
+        ("commit", int(snapshot.commit)),
+        ("horizon", int(snapshot.horizon)),
+        ("removed_rows", int(snapshot.removed_rows)),
+    ])))
+}
+
+fn retention(body: &Value) -> Result<Option<Retention>, Failure> {
+    let count = |name: &str| match body.field(name) {
+        None => Ok(None),
+        Some(Value::Int(count)) if *count >= 0 => Ok(Some(*count as u64)),
+        Some(_) => Err(Failure::bad(format!("{name} has to be a number"))),
+    };
+    let asked = (count("keep_last")?, count("keep_for_ms")?, count("thin")?);
+    let remove = match asked {
+        (None, None, None) => return Ok(None),
+        (Some(last), None, None) => Remove::KeepLast(last),
+        (None, Some(millis), None) => Remove::KeepFor(Duration::from_millis(millis)),
+        (None, None, Some(_)) => Remove::Thin,
+        _ => {
+            let message = "only one of keep_last, keep_for_ms and thin can be asked for";
+            return Err(Failure::bad(message));
+        }
+    };
+    let divisor = asked.2.unwrap_or(Retention::default().divisor);
+    Ok(Some(Retention { divisor, remove }))
 }
 
 async fn begin(State(shared): App, request: Request) -> Answer {
@@ -162,13 +275,16 @@ async fn join(State(shared): App, Path(id): Path<u64>, request: Request) -> Answ
     let body = body(&shared, request).await?;
     let (patch, matching) = (Patch::from_fields(&body)?, Match::from_field(&body)?);
     let transaction: Transaction<_, _> = shared.document.transaction(id)?;
-    let outcome: Outcome = transaction.join(path_in(&body)?, patch, matching).await?;
+    // Who is sent home stays joined, as who goes by himself does.
+    let join = transaction.join(path_in(&body)?, patch, matching);
+    let outcome: Outcome = shared.unless_ending(join).await?;
     Ok(json(&outcome.to_value()))
 }
 
 async fn outcome(State(shared): App, Path(id): Path<u64>, Query(query): Asked) -> Answer {
     let transaction = shared.document.transaction(id)?;
-    let outcome = transaction.outcome(path(&query)).await?;
+    let outcome = shared.unless_ending(transaction.outcome(path(&query)));
+    let outcome = outcome.await?;
     Ok(json(&outcome.to_value()))
 }
 
@@ -177,30 +293,31 @@ async fn abort(State(shared): App, Path(id): Path<u64>) -> Answer {
     Ok(reply::empty(StatusCode::NO_CONTENT))
 }
 
-/// Server-sent events: `state`, then a `change` for each commit; the id of each is its commit.
-async fn watch(State(shared): App, Query(query): Asked, headers: HeaderMap) -> Answer {
+/// Server-sent events: `state`, then a `change` for each commit; the id of each is its commit. They end with the server.
+async fn watch_events(State(shared): App, Query(query): Asked, headers: HeaderMap) -> Answer {
     let pattern: Pattern = path(&query).parse()?;
     // A client that comes back says which was the last one that it had.
     let last = headers
         .get("last-event-id")
         .and_then(|id| id.to_str().ok()?.parse::<u64>().ok());
-    let document = &shared.document;
+    let tree = shared.tree(query.get("scope"))?;
     let watch = match last {
-        Some(commit) => match document.watch(&pattern, commit) {
+        Some(commit) => match tree.watch(&pattern, commit) {
             Ok(mut watch) => {
                 // It had this state.
                 watch.next().await?;
                 watch
             }
-            Err(error) if error.kind() == Kind::OutOfRange => document.watch(&pattern, None)?,
+            Err(error) if error.kind() == Kind::OutOfRange => tree.watch(&pattern, None)?,
             Err(error) => return Err(error.into()),
         },
-        None => document.watch(&pattern, number(&query, "from")?)?,
+        None => tree.watch(&pattern, number(&query, "from")?)?,
     };
-    let events = stream::unfold(Some(watch), |watch| async {
+    let events = stream::unfold((shared, Some(watch)), |(shared, watch)| async {
         let mut watch: Watch<_, _> = watch?;
-        let next = tokio::time::timeout(ALIVE, watch.next()).await;
-        Some(match next {
+        let next = shared.unless_ending(watch.next());
+        let next = tokio::time::timeout(ALIVE, next).await;
+        let (event, watch) = match next {
             Err(_) => (Ok(":\n\n".to_owned()), Some(watch)),
             Ok(Ok(event)) => (Ok(written(&event.to_value())), Some(watch)),
             Ok(Err(error)) => {
@@ -213,7 +330,8 @@ async fn watch(State(shared): App, Query(query): Asked, headers: HeaderMap) -> A
                 ]);
                 (Ok::<_, Infallible>(written(&value)), None)
             }
-        })
+        };
+        Some((event, (shared, watch)))
     });
     let mut response = Response::new(Body::from_stream(events));
     let headers = response.headers_mut();
@@ -255,10 +373,14 @@ fn path(query: &HashMap<String, String>) -> &str {
 }
 
 fn path_in(body: &Value) -> Result<&str, Failure> {
-    match body.field("path") {
-        Some(Value::String(path)) => Ok(path),
-        None => Ok(""),
-        Some(_) => Err(Failure::bad("path has to be a string")),
+    Ok(text(body, "path")?.unwrap_or(""))
+}
+
+fn text<'a>(body: &'a Value, name: &str) -> Result<Option<&'a str>, Failure> {
+    match body.field(name) {
+        Some(Value::String(text)) => Ok(Some(text)),
+        None => Ok(None),
+        Some(_) => Err(Failure::bad(format!("{name} has to be a string"))),
     }
 }
 
@@ -279,6 +401,10 @@ fn told(error: Error) -> Failure {
         }
         None => error.into(),
     }
+}
+
+fn committed(commit: u64) -> Response {
+    json(&Value::object([("commit", int(commit))]))
 }
 
 fn json(value: &Value) -> Response {

@@ -30,7 +30,10 @@ use std::{
     thread,
     time::Duration,
 };
-use tokio::{runtime::Runtime, sync::Semaphore};
+use tokio::{
+    runtime::Runtime,
+    sync::{Semaphore, watch},
+};
 
 /// A client keeps an idle connection for 30 s: longer than that, so that it is never the server
 /// that closes one just as a request comes.
@@ -73,7 +76,8 @@ where
     let address = listener.local_addr()?;
     listener.set_nonblocking(true)?;
     let (workers, threads) = Workers::start((blobs, roots), options.workers)?;
-    let router = routes::router(workers, &options)?;
+    let (ending, told) = watch::channel(false);
+    let router = routes::router(workers, &options, told)?;
     let (stop, stopped) = oneshot::channel();
     let (ended, end) = oneshot::channel();
     let mut runtime = tokio::runtime::Builder::new_multi_thread();
@@ -84,6 +88,7 @@ where
         router,
         threads,
         options,
+        ending,
         stop: stopped,
         ended,
     };
@@ -165,6 +170,8 @@ struct Server {
     router: Router,
     threads: Threads,
     options: ServerOptions,
+    /// Sends home who waits for others.
+    ending: watch::Sender<bool>,
     stop: oneshot::Receiver<Stop>,
     ended: oneshot::Sender<()>,
 }
@@ -182,6 +189,7 @@ impl Server {
                 }
             };
             if let Ok(Stop::Gracefully) = how {
+                self.ending.send_replace(true);
                 // Who has not finished in time is cut off; or at once, when nobody waits for the end any more.
                 let finished = tokio::time::timeout(self.options.grace, connections.shutdown());
                 select(pin!(finished), self.ended.cancellation()).await;

@@ -55,7 +55,11 @@ where
     }
 }
 
-pub(super) fn router<S: Served>(workers: Workers<S>, options: &ServerOptions) -> Result<Router> {
+pub(super) fn router<S: Served>(
+    workers: Workers<S>,
+    options: &ServerOptions,
+    ending: documents::Ending,
+) -> Result<Router> {
     let shared = Arc::new(Shared {
         workers,
         max_blob: options.max_blob,
@@ -87,7 +91,7 @@ pub(super) fn router<S: Served>(workers: Workers<S>, options: &ServerOptions) ->
         )
         .with_state(shared);
     if let Some(document) = &options.documents {
-        routes = routes.merge(documents::router(document.clone(), options));
+        routes = routes.merge(documents::router(document.clone(), options, ending));
     }
     routes = routes
         .fallback(no_such_path)
@@ -188,6 +192,7 @@ fn cors(origins: &Origins) -> Result<Option<CorsLayer>> {
                 header::CONTENT_TYPE,
                 header::IF_NONE_MATCH,
                 header::IF_RANGE,
+                HeaderName::from_static("last-event-id"),
                 header::RANGE,
             ])
             .expose_headers([

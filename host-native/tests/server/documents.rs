@@ -30,7 +30,11 @@ fn served() -> Served {
         let document = Documents::open(store.clone(), SystemClock, doc::Options::default())
             .await
             .unwrap();
-        let options = ServerOptions::new().documents(document.clone());
+        // Nobody is to need it.
+        let grace = std::time::Duration::from_secs(24 * 60 * 60);
+        let options = ServerOptions::new()
+            .documents(document.clone())
+            .grace(grace);
         let blobs = EngineBlobs::new(store.clone());
         let server = serve(
             listen("127.0.0.1:0").unwrap(),
@@ -278,4 +282,159 @@ fn a_watch_tells_the_state_and_then_each_commit() {
         ["5", "7"]
     );
     littoral::block_on(served.document.close()).unwrap();
+}
+
+#[test]
+fn scopes_are_made_changed_promoted_and_dropped_by_clients() {
+    let served = served();
+    let client = Client::new(&served.server);
+    patch(&client, json!({"path": "n", "set": 1}));
+    let made = post(&client, "/v1/doc/scopes", &json!({"scope": "a draft"}));
+    assert_eq!(
+        (made.status, made.json()),
+        (201, json!({"scope": "a draft", "base": 1}))
+    );
+    let again = post(&client, "/v1/doc/scopes", &json!({"scope": "a draft"}));
+    assert_eq!(again.failure().0, 412);
+    // Two clients change it, another one the document.
+    std::thread::scope(|threads| {
+        for name in ["x", "y"] {
+            let client = Client::new(&served.server);
+            threads.spawn(move || {
+                for number in 0..10 {
+                    let done = patch(
+                        &client,
+                        json!({"scope": "a draft", "path": name, "set": number}),
+                    );
+                    assert_eq!(done.status, 200);
+                }
+            });
+        }
+        assert_eq!(
+            patch(&client, json!({"path": "n", "set": 2})).json()["commit"],
+            2
+        );
+    });
+    let scopes = client.get("/v1/doc/scopes").json();
+    assert_eq!(
+        scopes,
+        json!({"scopes": [{"scope": "a draft", "base": 1, "commit": 21}]})
+    );
+    let read = client.get("/v1/doc?scope=a%20draft").json();
+    assert_eq!(
+        read,
+        json!({"commit": 21, "value": {"n": 1, "x": 9, "y": 9}})
+    );
+    assert_eq!(
+        client.get("/v1/doc?scope=a%20draft&at=1").json()["value"],
+        json!({"n": 1})
+    );
+    assert_eq!(client.get("/v1/doc").json()["value"], json!({"n": 2}));
+    let history = client.get("/v1/doc/history?scope=a%20draft&path=x").json();
+    assert_eq!(history["commits"].as_array().unwrap().len(), 10);
+    let told = littoral::block_on(events(
+        &client,
+        "/v1/doc/watch?scope=a%20draft&path=x&from=1",
+        11,
+    ));
+    assert_eq!(
+        told[10].1["ops"],
+        json!([{"op": "set", "path": "x", "value": 9}])
+    );
+    let promoted = post(&client, "/v1/doc/scopes/a%20draft/promote", &json!({}));
+    assert_eq!(promoted.json(), json!({"commit": 3}));
+    assert_eq!(
+        client.get("/v1/doc").json()["value"],
+        json!({"n": 2, "x": 9, "y": 9})
+    );
+    assert_eq!(client.get("/v1/doc?scope=a%20draft").failure().0, 404);
+    post(&client, "/v1/doc/scopes", &json!({"scope": "b"}));
+    patch(
+        &client,
+        json!({"scope": "b", "path": "n", "set": 3, "match": 2}),
+    );
+    patch(&client, json!({"path": "n", "set": 4}));
+    let refused = post(&client, "/v1/doc/scopes/b/promote", &json!({}));
+    assert_eq!(
+        (refused.status, &refused.json()["refused"]["path"]),
+        (409, &json!("n"))
+    );
+    let dropped = client.ask(Method::Delete, "/v1/doc/scopes/b", Bytes::new());
+    assert_eq!(dropped.status, 204);
+    assert_eq!(client.get("/v1/doc/scopes").json(), json!({"scopes": []}));
+}
+
+#[test]
+fn a_snapshot_removes_what_the_client_does_not_keep() {
+    let served = served();
+    let client = Client::new(&served.server);
+    for number in 1..=20 {
+        patch(&client, json!({"path": "n", "set": number}));
+    }
+    let snapshot = |body: Value| post(&client, "/v1/doc/snapshot", &body);
+    let all = snapshot(json!({})).json();
+    assert_eq!(all, json!({"commit": 20, "horizon": 0, "removed_rows": 0}));
+    let some = snapshot(json!({"keep_last": 5})).json();
+    assert_eq!(
+        (&some["commit"], &some["horizon"]),
+        (&json!(20), &json!(16))
+    );
+    assert_eq!(client.get("/v1/doc?path=n&at=16").json()["value"], 16);
+    assert_eq!(
+        client.get("/v1/doc?path=n&at=15").failure(),
+        (416, "OutOfRange".into())
+    );
+    assert_eq!(snapshot(json!({"thin": 2})).status, 200);
+    for body in [
+        json!({"thin": 1}),
+        json!({"keep_last": -1}),
+        json!({"thin": 2, "keep_last": 1}),
+    ] {
+        assert_eq!(snapshot(body).failure().0, 400);
+    }
+}
+
+#[test]
+fn who_watches_or_waits_for_participants_does_not_hold_up_the_end() {
+    let served = served();
+    let client = Client::new(&served.server);
+    patch(&client, json!({"path": "a", "set": 1}));
+    let begun = post(&client, "/v1/doc/transactions", &json!({"participants": 2})).json();
+    let path = format!("/v1/doc/transactions/{}", begun["transaction"]);
+    let (url, joining) = (path.clone(), Client::new(&served.server));
+    let waits = std::thread::spawn(move || {
+        post(
+            &joining,
+            &format!("{url}/join"),
+            &json!({"path": "b", "set": 1}),
+        )
+        .failure()
+    });
+    while client.get(&path).json()["joined"] != 1 {}
+    let Served {
+        server,
+        document,
+        _folder,
+    } = served;
+    littoral::block_on(async {
+        let watching = client.begin(Method::Get, "/v1/doc/watch?path=a", Bytes::new());
+        let mut response = watching.await.unwrap();
+        let state = response.body.next().await.unwrap().unwrap();
+        assert!(state.starts_with(b"id: 1\nevent: state"));
+        // It returns as soon as all have gone: before the grace is over, which is then longer than this test is let run.
+        server.shutdown().await.unwrap();
+        let mut rest = Vec::new();
+        while let Some(bytes) = response.body.next().await.unwrap() {
+            rest.extend_from_slice(&bytes);
+        }
+        let rest = String::from_utf8(rest).unwrap();
+        assert!(
+            rest.starts_with("event: error\n") && rest.contains("Closed"),
+            "{rest}"
+        );
+    });
+    assert_eq!(waits.join().unwrap(), (503, "Closed".into()));
+    // It is still joined.
+    let transaction = document.transaction(1).unwrap();
+    assert_eq!(transaction.joined().unwrap(), (1, 2));
 }

@@ -165,3 +165,20 @@ fn promoting_is_one_commit_if_every_match_still_holds() {
         assert_eq!(doc.read("k").await.unwrap(), Value::from(3));
     });
 }
+
+#[test]
+fn the_document_is_a_scope_that_does_not_end() {
+    block_on(async {
+        let doc = new().await;
+        let whole = doc.as_scope();
+        assert_eq!(whole.patch("a", Patch::set(1), None).await.unwrap(), 1);
+        assert_eq!(doc.read("a").await.unwrap(), Value::from(1));
+        let read = whole.read_with_commit("b").await.unwrap();
+        assert_eq!(read, (None, 1));
+        assert_eq!(doc.scopes(), Vec::<alloc::string::String>::new());
+        for ended in [whole.clone().promote().await.map(drop), whole.drop().await] {
+            assert_eq!(ended.unwrap_err().kind(), Kind::InvalidInput);
+        }
+        assert_eq!(doc.read_at("a", 1).await.unwrap(), Value::from(1));
+    });
+}
