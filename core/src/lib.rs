@@ -19,15 +19,6 @@
     clippy::indexing_slicing,
     clippy::panic
 )]
-#![cfg_attr(
-    test,
-    allow(
-        clippy::unwrap_used,
-        clippy::expect_used,
-        clippy::indexing_slicing,
-        clippy::panic
-    )
-)]
 #![warn(missing_docs)]
 // Port futures carry no `Send` bound on purpose: a future is `Send` when its host is.
 #![allow(async_fn_in_trait)]
