@@ -15,6 +15,7 @@
 use super::{
     MAX_KEY, MAX_VALUE,
     codec::{Put, Ref, Take, behind, checksum},
+    memtable::OVERHEAD,
     types::{KeyRange, Space},
     view::View,
 };
@@ -197,6 +198,23 @@ impl Prepared {
             }
         }
         out
+    }
+
+    /// Nothing is changed.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.changes.is_empty() && self.ranges.is_empty()
+    }
+
+    /// Whether anything is deleted, so that there may be more room than before some time.
+    pub(crate) fn deletes(&self) -> bool {
+        let deletes = |(_, change): &(Bytes, Change)| matches!(change, Change::Delete);
+        !self.ranges.is_empty() || self.changes.iter().any(deletes)
+    }
+
+    /// No fewer bytes than a memtable counts for it.
+    pub(crate) fn memory_bound(&self) -> u64 {
+        let entries = self.changes.len() + self.ranges.len();
+        (2 * self.payload_bound() + entries * OVERHEAD) as u64
     }
 
     /// No fewer bytes than `encode` makes.

@@ -10,6 +10,7 @@
 
 use super::{
     batch::{Batch, Prepared},
+    extent::Claim,
     state::{Flight, HandOver, Job, Phase, Step},
     store::{Inner, Store, closed},
     types::Durability,
@@ -95,8 +96,9 @@ pub(crate) async fn submit<V: Volume>(
     let inner = &*store.0;
     let prepared = batch.prepare(inner.options.log_size)?;
     let encoded: Option<Bytes> = (prepared.run_len == 0).then(|| prepared.encode(0).into());
+    let mut above = deletions_room(inner.options.log_size);
     loop {
-        match inner.hand_over(&prepared, encoded.clone(), durability)? {
+        match inner.hand_over(&prepared, encoded.clone(), durability, above)? {
             HandOver::Done(commit) => {
                 return Ok(Receipt {
                     store: store.clone(),
@@ -105,6 +107,12 @@ pub(crate) async fn submit<V: Volume>(
             }
             HandOver::Behind(commit) => inner.reach(commit, Durability::Local).await?,
             HandOver::NeedsPack(len) => inner.open_pack(len).await?,
+            HandOver::NeedsRoom(room) => match inner.disk.make_room(room).await {
+                Err(full) if full.kind() == Kind::Quota && above > 0 && prepared.deletes() => {
+                    above = 0;
+                }
+                done => done?,
+            },
             // Whoever waits, works: this needs nobody who drives.
             HandOver::Full => inner.free_log().await?,
         }
@@ -117,11 +125,17 @@ impl<V: Volume> Inner<V> {
         batch: &Prepared,
         encoded: Option<Bytes>,
         durability: Durability,
+        above: u64,
     ) -> Result<HandOver> {
         if let Some(cause) = self.disk.device.failure() {
             return Err(super::device::poisoned(&cause));
         }
         let mut state = self.state.lock();
+        state.check_open()?;
+        let (active, sealed) = state.checkpoint_room(batch.memory_bound());
+        if !batch.is_empty() && !self.disk.space.keep(active, sealed, above) {
+            return Ok(HandOver::NeedsRoom(active + sealed + above));
+        }
         let before = state.sealed.is_some();
         let outcome = state.hand_over(
             batch,
@@ -250,7 +264,7 @@ impl<V: Volume> Inner<V> {
                 }
             }
         }
-        let extent = self.disk.take(len.max(MIN_PACK)).await?;
+        let extent = self.disk.take(len.max(MIN_PACK), Claim::Spare).await?;
         let pack = Pack::new(extent);
         let mut state = self.state.lock();
         let mut version = super::version::Version::clone(&state.current.version);
@@ -331,6 +345,11 @@ impl<V: Volume> Drop for Ticket<'_, V> {
             self.inner.wake(woken);
         }
     }
+}
+
+/// What only commits that delete something may leave unkept: on a full disk there is room for them.
+fn deletions_room(log_size: u64) -> u64 {
+    (log_size / 8).clamp(64 << 10, 512 << 10)
 }
 
 fn only_pairs() -> Error {

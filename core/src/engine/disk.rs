@@ -4,7 +4,7 @@ use super::{
     cache::Cache,
     codec::{Ref, align},
     device::Device,
-    extent::{Extent, PAGE, Space},
+    extent::{Claim, Extent, PAGE, Space, Unused},
     table::Block,
 };
 use crate::{Damage, Error, Kind, Result, port::Volume};
@@ -38,31 +38,73 @@ impl<V: Volume> Disk<V> {
     ///
     /// # Errors
     /// `Quota`; nothing was changed then.
-    pub(crate) async fn take(&self, len: u64) -> Result<Extent> {
-        if let Some(extent) = self.space.take(len) {
+    pub(crate) async fn take(&self, len: u64, claim: Claim) -> Result<Extent> {
+        if let Some(extent) = self.space.take(len, claim) {
             return Ok(extent);
         }
         let resizing = self.resizing.lock().await;
         loop {
-            if let Some(extent) = self.space.take(len) {
+            if let Some(extent) = self.space.take(len, claim) {
                 return Ok(extent);
             }
-            self.grow_locked(&resizing, len).await?;
+            let needed = self.space.needed_len(len, claim);
+            match self.grow_locked(&resizing, needed).await {
+                Err(error) if error.kind() == Kind::Quota && self.use_again().await? => {}
+                grown => grown?,
+            }
         }
     }
 
     /// Makes the file longer, so that its end has room for `len` bytes.
     pub(crate) async fn grow(&self, len: u64) -> Result<()> {
         let resizing = self.resizing.lock().await;
-        self.grow_locked(&resizing, len).await
+        let needed = self.space.needed_len(len, Claim::Spare);
+        self.grow_locked(&resizing, needed).await
+    }
+
+    /// Makes the file so long that a checkpoint finds `room` bytes.
+    ///
+    /// # Errors
+    /// `Quota`; nothing was changed then.
+    pub(crate) async fn make_room(&self, room: u64) -> Result<()> {
+        let resizing = self.resizing.lock().await;
+        loop {
+            let needed = self.space.len_with(room);
+            if needed <= self.space.usage().0 {
+                return Ok(());
+            }
+            match self.grow_locked(&resizing, needed).await {
+                Err(error) if error.kind() == Kind::Quota && self.use_again().await? => {}
+                grown => return grown,
+            }
+        }
+    }
+
+    /// Frees what was taken for something that came to nothing. Whether there was any of it.
+    async fn use_again(&self) -> Result<bool> {
+        let unused = self.space.unused();
+        if unused.ranges().is_empty() {
+            return Ok(false);
+        }
+        self.device.sync().await?;
+        self.free(unused).await?;
+        Ok(true)
+    }
+
+    /// Frees what a sync has covered that began when it was unused.
+    pub(crate) async fn free(&self, unused: Unused) -> Result<()> {
+        for range in unused.ranges() {
+            self.device.discard(range.clone()).await?;
+        }
+        unused.release();
+        Ok(())
     }
 
     async fn grow_locked(
         &self,
         _resizing: &async_lock::MutexGuard<'_, ()>,
-        len: u64,
+        needed: u64,
     ) -> Result<()> {
-        let needed = self.space.needed_len(len);
         let (now, _) = self.space.usage();
         if needed > self.max_size {
             return Err(Error::new(

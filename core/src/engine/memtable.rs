@@ -4,6 +4,7 @@
 use super::{
     batch::{Change, Operation, decode},
     codec::Ref,
+    table::LEAF_BYTES,
 };
 use crate::{Result, sync::RwLock};
 use alloc::{collections::BTreeMap, vec::Vec};
@@ -14,7 +15,7 @@ use core::{
 };
 
 /// Bookkeeping that an entry costs besides its bytes, roughly.
-const OVERHEAD: usize = 96;
+pub(crate) const OVERHEAD: usize = 96;
 
 pub(crate) struct Memtable {
     inner: RwLock<Inner>,
@@ -243,7 +244,8 @@ impl Inner {
             }
             return;
         }
-        self.bytes += key.len() + OVERHEAD;
+        // A long key stands in an index block too.
+        self.bytes += key.len() + key.len() * key.len() / LEAF_BYTES + OVERHEAD;
         self.entries.insert(
             key,
             Versions {

@@ -5,6 +5,7 @@
 //! that whatever a crash left in the areas can never come back.
 
 use super::{
+    backup::UNFINISHED,
     batch::{self, Change, Operation},
     codec::{Ref, checksum},
     device::Device,
@@ -82,6 +83,12 @@ async fn read_superblock<V: Volume>(
         (Ok(_), Ok(second)) => (second, Some(0)),
         (Ok(first), Err(_)) => (first, Some(1)),
         (Err(_), Ok(second)) => (second, Some(0)),
+        _ if head.starts_with(UNFINISHED) => {
+            return Err(Error::new(
+                Kind::InvalidInput,
+                "this is a backup that was not finished: remove it, and make another one",
+            ));
+        }
         (Err(first), Err(second)) => {
             if unfinished(device, len, &head).await? {
                 return Ok(None);
@@ -333,6 +340,7 @@ async fn recover<V: Volume>(
     inner
         .publish(&mut upkeep, &version, Reason::Opening(start))
         .await?;
+    inner.disk.space.checkpoint_ended(0);
     let area = inner.state.lock().superblock.extents();
     inner.disk.device.discard(LOGS..area).await?;
     {

@@ -7,10 +7,10 @@
 use super::{
     memtable::Value,
     store::{Inner, Store},
-    types::{Direction, Reclaimed},
-    upkeep::yield_now,
-    version::{Pack, Version},
-    view::Scan,
+    types::{Direction, Durability, Reclaimed},
+    upkeep::{Reason, yield_now},
+    version::Version,
+    view::{Scan, View},
 };
 use crate::{Kind, Result, port::Volume};
 use alloc::{sync::Arc, vec, vec::Vec};
@@ -109,34 +109,45 @@ impl<V: Volume> Inner<V> {
         packs.sort_by_key(|pack| pack.range().start);
         self.checkpoint_all().await?;
         let ranges: Vec<Range<u64>> = packs.iter().map(|pack| pack.range()).collect();
-        let alive = alive(store, &ranges).await?;
+        let view = store.view();
+        let seen = view.commit();
+        let alive = alive(view, &ranges).await?;
         let (size, free) = self.disk.space.usage();
         let end = size - free;
-        let mut emptied: Vec<Arc<Pack>> = packs
-            .into_iter()
-            .zip(alive)
-            .filter(|(pack, living)| {
-                let range = pack.range();
-                let len = range.end - range.start;
-                *living < len - len / 8 || compact && range.end > end
-            })
-            .map(|(pack, _)| pack)
-            .collect();
         let mut upkeep = self.upkeep.lock().await;
         // A merge that is under way has older inputs.
         upkeep.merge = None;
+        let (mut dead, mut emptied) = (Vec::new(), Vec::new());
         let version = self.state.lock().current.version.clone();
-        // Others may have emptied some of them meanwhile, and new packs may lie in their place.
-        emptied.retain(|pack| version.packs.iter().any(|other| Arc::ptr_eq(pack, other)));
+        for (pack, living) in packs.into_iter().zip(alive) {
+            // Others may have emptied it meanwhile, and a new pack may lie in its place.
+            if !version.packs.iter().any(|other| Arc::ptr_eq(&pack, other)) {
+                continue;
+            }
+            let range = pack.range();
+            let len = range.end - range.start;
+            if living == 0 {
+                dead.push(pack);
+            } else if living < len - len / 8 || compact && range.end > end {
+                emptied.push(pack);
+            }
+        }
         let tables = version.tables.clone();
-        if tables.is_empty() && !emptied.is_empty() {
-            // No merge is needed where nothing is left to refer to a value.
-            let mut state = self.state.lock();
-            let mut version = Version::clone(&state.current.version);
-            version.without_packs(&emptied);
-            state.set_version(version);
+        drop(version);
+        if !dead.is_empty() {
+            // What nobody reads needs no merge, which on a full disk would find no room. Power loss must not bring back what
+            // was deleted, to a place where something else is then.
+            self.reach(seen, Durability::Strict).await?;
+            let version = {
+                let mut state = self.state.lock();
+                let mut version = Version::clone(&state.current.version);
+                version.without_packs(&dead);
+                state.set_version(version);
+                state.current.version.clone()
+            };
+            drop(dead);
             upkeep.garbage = 0;
-            upkeep.dirty = true;
+            self.publish(&mut upkeep, &version, Reason::Tables).await?;
         }
         if tables.is_empty() || tables.len() == 1 && emptied.is_empty() && !compact {
             return Ok(());
@@ -164,10 +175,10 @@ impl<V: Volume> Inner<V> {
 }
 
 /// Bytes of living values in each of `packs`, which are sorted.
-async fn alive<V: Volume>(store: &Store<V>, packs: &[Range<u64>]) -> Result<Vec<u64>> {
+async fn alive<V: Volume>(view: View<V>, packs: &[Range<u64>]) -> Result<Vec<u64>> {
     let mut alive = vec![0u64; packs.len()];
     let all = Bytes::from_static(&[0xff; super::MAX_KEY + 2]);
-    let mut scan = Scan::new(store.view(), Bytes::new(), all, Direction::Forward);
+    let mut scan = Scan::new(view, Bytes::new(), all, Direction::Forward);
     let mut count = 0u32;
     while let Some((_, value)) = scan.next_value().await? {
         if let Value::External(at) = value {

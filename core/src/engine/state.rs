@@ -110,6 +110,8 @@ pub(crate) enum HandOver {
     Full,
     /// The batch needs a pack with this much room.
     NeedsPack(u64),
+    /// The file must have this much room, or what is in the logs may not find its place in tables.
+    NeedsRoom(u64),
 }
 
 /// Who goes on now.
@@ -181,11 +183,8 @@ impl State {
         keep_versions: bool,
         unwritten: &Unwritten,
     ) -> Result<HandOver> {
-        if self.phase != Phase::Open {
-            return Err(Error::new(Kind::Closed, "the store was closed"));
-        }
         self.check_conditions(batch)?;
-        if batch.changes.is_empty() && batch.ranges.is_empty() {
+        if batch.is_empty() {
             return Ok(HandOver::Done(self.next - 1));
         }
         let len = encoded
@@ -283,6 +282,18 @@ impl State {
             self.plan.at = group.place.at + log::record_len(group.len, alignment);
         }
         Ok(HandOver::Done(commit))
+    }
+
+    /// What the checkpoints of the active log, with a batch of at most `more` bytes, and of the sealed one take at most.
+    pub(crate) fn checkpoint_room(&self, more: u64) -> (u64, u64) {
+        let room = |bytes: u64| bytes + bytes / 8 + 8 * PAGE;
+        let manifest = 2 * (align(u64::from(self.superblock.manifest.len), PAGE) + PAGE);
+        let sealed = self.current.sealed.as_ref();
+        let sealed = sealed.map_or(0, |sealed| room(sealed.bytes() as u64) + manifest);
+        match self.current.active.bytes() as u64 + more {
+            0 => (0, sealed),
+            active => (room(active) + manifest, sealed),
+        }
     }
 
     fn check_conditions(&self, batch: &Prepared) -> Result<()> {

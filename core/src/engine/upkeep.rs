@@ -8,7 +8,7 @@ use super::{
     batch::SMALL,
     codec::{Ref, checksum},
     disk::Disk,
-    extent::Extent,
+    extent::{Claim, Extent},
     manifest::{Manifest, TableEntry},
     memtable::{Found, Memtable, Value},
     state::{Phase, Sealed, State},
@@ -210,7 +210,11 @@ impl<V: Volume> Inner<V> {
                 self.begin_merge(&mut upkeep, inputs, bottom, Vec::new())
                     .await?;
             }
-            self.merge_slice(&mut upkeep).await?;
+            match self.merge_slice(&mut upkeep).await {
+                // The log is free all the same.
+                Err(error) if error.kind() == Kind::Quota => break,
+                merged => merged?,
+            }
         }
         Ok(())
     }
@@ -263,6 +267,7 @@ impl<V: Volume> Inner<V> {
             return Ok(false);
         };
         if !sealed.in_tables {
+            let _spending = Spending(self);
             self.table_of(&sealed, upkeep).await?;
         }
         // Only now, or a commit could be written there before it is discarded.
@@ -336,7 +341,7 @@ impl<V: Volume> Inner<V> {
                 .collect(),
         };
         let bytes: Bytes = manifest.encode().into();
-        let extent = self.disk.take(bytes.len() as u64).await?;
+        let extent = self.disk.take(bytes.len() as u64, Claim::Kept).await?;
         let at = Ref {
             offset: extent.range().start,
             len: u32::try_from(bytes.len())
@@ -346,7 +351,9 @@ impl<V: Volume> Inner<V> {
         self.disk.device.write_fresh(at.offset, bytes).await?;
         // By what the file grows from here on may not survive with the superblock.
         let (len, _) = self.disk.space.usage();
+        let unused = self.disk.space.unused();
         self.disk.device.sync().await?;
+        self.disk.free(unused).await?;
         let superblock = {
             let now = self.state.lock().superblock;
             let start = match &reason {
@@ -372,6 +379,8 @@ impl<V: Volume> Inner<V> {
                 ..now
             }
         };
+        version.name();
+        extent.name();
         self.disk
             .write_superblock(&mut upkeep.suspect, &superblock)
             .await?;
@@ -444,6 +453,17 @@ impl<V: Volume> Inner<V> {
     }
 }
 
+/// A checkpoint that takes what is kept for it. When it has ended or was given up, as much is kept as the next one needs.
+struct Spending<'a, V>(&'a Inner<V>);
+
+impl<V> Drop for Spending<'_, V> {
+    fn drop(&mut self) {
+        let state = self.0.state.lock();
+        let (active, sealed) = state.checkpoint_room(0);
+        self.0.disk.space.checkpoint_ended(active + sealed);
+    }
+}
+
 /// What was made of a memtable.
 pub(crate) type Built = (Option<Arc<Table>>, Vec<Arc<Pack>>);
 
@@ -458,8 +478,9 @@ impl<V: Volume> Disk<V> {
     ) -> Result<Built> {
         let more: u64 = again.values().map(|value| value.len() as u64).sum();
         let long = memtable.long_bytes(SMALL).saturating_add(more);
-        let mut values = ExtentWriter::new(long);
-        let mut out = TableWriter::new(memtable.bytes() as u64);
+        let mut values = ExtentWriter::new(long, Claim::Kept);
+        let rest = (memtable.bytes() as u64).saturating_sub(long);
+        let mut out = TableWriter::new(rest, Claim::Kept);
         let mut behind: Option<Bytes> = None;
         loop {
             let from = behind
@@ -553,6 +574,13 @@ impl State {
 }
 
 impl Version {
+    /// A superblock is about to refer to all of it.
+    fn name(&self) {
+        let extents = self.tables.iter().flat_map(|table| &table.extents);
+        extents.for_each(Extent::name);
+        self.packs.iter().for_each(|pack| pack.name());
+    }
+
     /// With a newer table and its packs.
     pub(crate) fn with(mut self, table: Option<&Arc<Table>>, packs: &[Arc<Pack>]) -> Self {
         if let Some(table) = table {

@@ -80,8 +80,9 @@ struct PackState {
 }
 
 impl Pack {
-    /// An empty pack in `extent`.
+    /// An empty pack in `extent`, for values that the log refers to.
     pub(crate) fn new(extent: Extent) -> Arc<Self> {
+        extent.name();
         let end = extent.range().start;
         Arc::new(Pack(Mutex::new(PackState { extent, end })))
     }
@@ -110,6 +111,11 @@ impl Pack {
         let range = state.extent.range();
         let missing = (state.end + len).saturating_sub(range.end);
         range.end - range.start + missing <= most && space.extend(&mut state.extent, missing)
+    }
+
+    /// A superblock is about to refer to it.
+    pub(crate) fn name(&self) {
+        self.0.lock().extent.name();
     }
 
     /// Whether the pack ends at `offset`.

@@ -1,11 +1,12 @@
 //! What the engine must keep small, and what must hold while its file becomes longer or shorter.
 
+use super::support::{S, entropy, put, small};
 use bytes::Bytes;
 use futures::{executor::block_on, future::join, future::select, pin_mut};
 use littoral_core::{
     Result,
-    engine::{Batch, Durability, KeyRange, Options, Space, Store},
-    port::{Entropy, MemoryVolume, Volume},
+    engine::{Batch, Durability, KeyRange, Options, Store},
+    port::{MemoryVolume, Volume},
 };
 use std::{
     ops::Range,
@@ -15,36 +16,6 @@ use std::{
     },
     task::Poll,
 };
-
-struct Counter(AtomicU64);
-impl Entropy for Counter {
-    fn fill(&self, bytes: &mut [u8]) -> Result<()> {
-        for chunk in bytes.chunks_mut(8) {
-            let n = self.0.fetch_add(0x9e37_79b9_7f4a_7c15, Ordering::Relaxed);
-            chunk.copy_from_slice(&n.to_le_bytes()[..chunk.len()]);
-        }
-        Ok(())
-    }
-}
-
-const S: Space = Space(0x80);
-
-fn entropy() -> Counter {
-    Counter(1.into())
-}
-
-fn small() -> Options {
-    let mut options = Options::default();
-    options.log_size = 64 << 10;
-    options.memory_budget = 1 << 20;
-    options
-}
-
-fn put(key: &[u8], value: impl Into<Bytes>) -> Batch {
-    let mut batch = Batch::new();
-    batch.put(S, key, value);
-    batch
-}
 
 /// Lets others run.
 async fn pause() {

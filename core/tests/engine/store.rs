@@ -1,39 +1,14 @@
 //! The engine over a volume in memory: what its API says, and a model beside it.
 
+use super::support::{Counter, S, entropy, small};
 use bytes::Bytes;
 use futures::{FutureExt, executor::block_on, future::select, pin_mut};
 use littoral_core::{
-    Kind, Result,
+    Error, Kind, Result,
     engine::{Batch, Direction, Durability, KeyRange, Options, Space, Store},
-    port::{Entropy, MemoryVolume, Volume},
+    port::{MemoryVolume, Volume},
 };
 use std::collections::BTreeMap;
-
-struct Counter(std::sync::atomic::AtomicU64);
-impl Entropy for Counter {
-    fn fill(&self, bytes: &mut [u8]) -> Result<()> {
-        for chunk in bytes.chunks_mut(8) {
-            let n = self
-                .0
-                .fetch_add(0x9e37_79b9_7f4a_7c15, std::sync::atomic::Ordering::Relaxed);
-            chunk.copy_from_slice(&n.to_le_bytes()[..chunk.len()]);
-        }
-        Ok(())
-    }
-}
-
-const S: Space = Space(0x80);
-
-fn entropy() -> Counter {
-    Counter(1.into())
-}
-
-fn small() -> Options {
-    let mut options = Options::default();
-    options.log_size = 64 << 10;
-    options.memory_budget = 1 << 20;
-    options
-}
 
 async fn open(volume: &MemoryVolume, entropy: &Counter) -> Store<MemoryVolume> {
     Store::open(volume.clone(), entropy, small()).await.unwrap()
@@ -515,6 +490,87 @@ fn a_backup_takes_a_bounded_amount_of_memory() {
         let target = Counted(MemoryVolume::new(), way);
         assert_eq!(source.backup(target, &entropy).await.unwrap(), 40);
     });
+}
+
+#[test]
+fn a_backup_that_was_not_finished_is_no_store_wherever_it_ended() {
+    block_on(async {
+        let (volume, entropy) = (MemoryVolume::new(), entropy());
+        let store = open(&volume, &entropy).await;
+        for i in 0..300u32 {
+            let mut batch = Batch::new();
+            batch.put(S, i.to_be_bytes(), vec![i as u8; 2000]);
+            store.commit(batch, Durability::Memory).await.unwrap();
+        }
+        let mut ends = 0;
+        for calls in 0.. {
+            let target = MemoryVolume::new();
+            let left = std::sync::atomic::AtomicUsize::new(calls);
+            let whole = store.backup(Ending(target.clone(), left), &entropy).await;
+            if whole.is_ok() {
+                break;
+            }
+            ends += 1;
+            if target.len().await.unwrap() == 0 {
+                continue;
+            }
+            match Store::open(target, &entropy, small()).await {
+                // Only the second copy of the superblock is missing.
+                Ok(copy) => assert_eq!(copy.stats().table_entries, 300, "after {calls} calls"),
+                Err(error) => {
+                    let kind = error.kind();
+                    assert!(
+                        matches!(kind, Kind::InvalidInput | Kind::Corrupt),
+                        "{error}"
+                    );
+                }
+            }
+        }
+        assert!(ends > 20, "{ends}");
+    });
+}
+
+/// A volume of which every change fails after so many.
+struct Ending(MemoryVolume, std::sync::atomic::AtomicUsize);
+
+impl Ending {
+    fn change(&self) -> Result<()> {
+        use std::sync::atomic::Ordering::SeqCst;
+        let left = |left: usize| left.checked_sub(1);
+        match self.1.fetch_update(SeqCst, SeqCst, left) {
+            Ok(_) => Ok(()),
+            Err(_) => Err(Error::new(Kind::Transient, "the cable was pulled")),
+        }
+    }
+}
+
+impl Volume for Ending {
+    async fn len(&self) -> Result<u64> {
+        self.0.len().await
+    }
+
+    async fn set_len(&self, len: u64) -> Result<()> {
+        self.change()?;
+        self.0.set_len(len).await
+    }
+
+    async fn read_at(&self, offset: u64, len: usize) -> Result<Bytes> {
+        self.0.read_at(offset, len).await
+    }
+
+    async fn write_at(&self, offset: u64, bytes: Bytes) -> Result<()> {
+        self.change()?;
+        self.0.write_at(offset, bytes).await
+    }
+
+    async fn discard(&self, range: std::ops::Range<u64>) -> Result<()> {
+        self.0.discard(range).await
+    }
+
+    async fn sync(&self) -> Result<()> {
+        self.change()?;
+        self.0.sync().await
+    }
 }
 
 #[test]

@@ -7,7 +7,12 @@ use super::{
 };
 use crate::{
     Kind, Result,
-    engine::{codec::Ref, disk::Disk, extent::Extent, memtable::Value},
+    engine::{
+        codec::Ref,
+        disk::Disk,
+        extent::{Claim, Extent},
+        memtable::Value,
+    },
     port::Volume,
 };
 use alloc::{sync::Arc, vec::Vec};
@@ -81,12 +86,12 @@ impl Merge {
         }
         let evacuation = (!evacuate.is_empty()).then(|| Evacuation {
             from: evacuate,
-            out: ExtentWriter::new(1 << 20),
+            out: ExtentWriter::new(1 << 20, Claim::Spare),
             kept: Vec::new(),
         });
         Ok(Merge {
             inputs: opened,
-            out: TableWriter::new(expected),
+            out: TableWriter::new(expected, Claim::Spare),
             bottom,
             evacuation,
             dropped: 0,

@@ -16,7 +16,7 @@ pub(crate) use block::Block;
 pub(crate) use cursor::{Cursor, check_filled, check_kind, child, value_of};
 pub(crate) use merge::{Merge, Merged};
 pub(crate) use range::{Ranges, union};
-pub(crate) use writer::{ExtentWriter, TableWriter};
+pub(crate) use writer::{ExtentWriter, LEAF_BYTES, TableWriter};
 
 use super::{codec::Ref, extent::Extent};
 use crate::sync::OnceLock;

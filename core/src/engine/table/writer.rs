@@ -10,7 +10,7 @@ use crate::{
     engine::{
         codec::{Ref, checksum},
         disk::Disk,
-        extent::Extent,
+        extent::{Claim, Extent},
         memtable::Value,
     },
     port::Volume,
@@ -20,7 +20,7 @@ use alloc::{vec, vec::Vec};
 use bytes::Bytes;
 
 /// A leaf is closed when it would become longer than this.
-const LEAF_BYTES: usize = 4096;
+pub(crate) const LEAF_BYTES: usize = 4096;
 /// An index block is closed when it has this many children.
 const FANOUT: usize = 64;
 /// Written at once.
@@ -36,17 +36,19 @@ pub(crate) struct ExtentWriter {
     end: u64,
     buffer: Vec<u8>,
     next: u64,
+    claim: Claim,
 }
 
 impl ExtentWriter {
-    /// A writer that expects about `expected` bytes.
-    pub(crate) fn new(expected: u64) -> Self {
+    /// A writer that expects about `expected` bytes, and whose room they take.
+    pub(crate) fn new(expected: u64, claim: Claim) -> Self {
         ExtentWriter {
             extents: Vec::new(),
             at: 0,
             end: 0,
             buffer: Vec::new(),
             next: expected.clamp(1, MAX_EXTENT),
+            claim,
         }
     }
 
@@ -56,16 +58,15 @@ impl ExtentWriter {
         if self.at + len > self.end {
             self.flush(disk).await?;
             self.close_extent();
-            // A lower place rather than one piece, as long as the pieces do not get too small.
-            let (least, most) = (
-                len.max(self.next / 8).max(MIN_EXTENT.min(self.next)),
-                len.max(self.next),
-            );
-            let extent = match disk.space.take_between(least, most) {
-                Some(extent) => extent,
-                None => disk.take(most).await?,
-            };
-            self.next = (self.next * 2).clamp(MIN_EXTENT, MAX_EXTENT);
+            let extent = self.take(disk, len).await?;
+            self.next = match self.claim {
+                Claim::Spare => self.next * 2,
+                // What is kept is as much as was expected, and others need their part of it.
+                Claim::Kept => self
+                    .next
+                    .saturating_sub(extent.range().end - extent.range().start),
+            }
+            .clamp(MIN_EXTENT, MAX_EXTENT);
             self.at = extent.range().start;
             self.end = extent.range().end;
             self.extents.push(extent);
@@ -77,6 +78,31 @@ impl ExtentWriter {
             self.flush(disk).await?;
         }
         Ok(offset)
+    }
+
+    /// Where the next `len` bytes and more go.
+    async fn take<V: Volume>(&self, disk: &Disk<V>, len: u64) -> Result<Extent> {
+        // A lower place rather than one piece, as long as the pieces do not get too small.
+        let (least, most) = (
+            len.max(self.next / 8).max(MIN_EXTENT.min(self.next)),
+            len.max(self.next),
+        );
+        let space = &disk.space;
+        let extent = match space.take_between(least, most, self.claim) {
+            Some(extent) => extent,
+            None => match disk.take(most, self.claim).await {
+                // Whatever piece is left.
+                Err(error) if error.kind() == Kind::Quota => space
+                    .take_between(len, len.max(MIN_EXTENT), self.claim)
+                    .ok_or(error)?,
+                taken => taken?,
+            },
+        };
+        if self.claim == Claim::Kept {
+            let range = extent.range();
+            space.spend(range.end - range.start);
+        }
+        Ok(extent)
     }
 
     /// Everything is written (not synced); what was taken too much is given back.
@@ -112,10 +138,10 @@ pub(crate) struct TableWriter {
 }
 
 impl TableWriter {
-    /// A writer that expects about `expected` bytes.
-    pub(crate) fn new(expected: u64) -> Self {
+    /// A writer that expects about `expected` bytes, and whose room they take.
+    pub(crate) fn new(expected: u64, claim: Claim) -> Self {
         TableWriter {
-            out: ExtentWriter::new(expected),
+            out: ExtentWriter::new(expected, claim),
             levels: vec![Builder::default()],
             hashes: Vec::new(),
             entries: 0,

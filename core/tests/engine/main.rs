@@ -1,0 +1,6 @@
+//! The engine from outside, over volumes in memory.
+
+mod bounds;
+mod full_disk;
+mod store;
+mod support;
