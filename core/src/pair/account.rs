@@ -12,6 +12,7 @@ mod room;
 #[cfg(test)]
 mod tests;
 
+pub(super) use handover::Waiter;
 pub(super) use room::Room;
 
 use super::{options::QueueBound, status::Board};
@@ -206,9 +207,22 @@ impl Account {
         self.books.lock().fresh.take()
     }
 
-    /// These changes leave the queue without slow's acknowledgement.
+    /// These changes leave the queue without slow's acknowledgement: whoever watches them is to know.
     pub fn give_up(&self, orders: &[u64]) {
-        self.books.lock().given_up.extend(orders);
+        let mut books = self.books.lock();
+        for order in orders {
+            if books.waiters.contains_key(order) {
+                books.given_up.insert(*order);
+            }
+        }
+    }
+
+    /// Whoever waits for anything looks again.
+    pub fn ring_all(&self) {
+        let events = self.books.lock().events();
+        for event in events {
+            event.notify(usize::MAX);
+        }
     }
 
     /// They stay after all.
@@ -323,6 +337,11 @@ impl Books {
         if commit > self.floor {
             self.counts += difference;
         }
+    }
+
+    fn events(&self) -> Vec<Arc<Event>> {
+        let events = self.waiters.values();
+        events.map(|(event, _)| event.clone()).collect()
     }
 
     fn ring(&mut self, order: u64) -> Option<Arc<Event>> {

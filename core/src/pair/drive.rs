@@ -18,7 +18,7 @@ use crate::{
     port::Volume,
 };
 use alloc::vec::Vec;
-use core::time::Duration;
+use core::{pin::pin, time::Duration};
 use futures::{FutureExt, StreamExt, select_biased, stream::FuturesUnordered};
 
 /// What a host asks of the schedule.
@@ -91,7 +91,25 @@ impl<V: Volume, S: Remote, E: Environment> Pair<V, S, E> {
                 timers = FuturesUnordered::new();
                 counting = false;
             }
-            match self.start(&mut schedule).await {
+            // Attempts go on meanwhile: one may hold what this waits for.
+            let (started, ended) = {
+                let mut start = pin!(self.start(&mut schedule).fuse());
+                let mut ended = Vec::new();
+                loop {
+                    select_biased! {
+                        started = start => break (started, ended),
+                        done = active.select_next_some() => ended.push(done),
+                    }
+                }
+            };
+            for done in ended {
+                for timer in self.done(&mut schedule, done) {
+                    timers.push(self.clone().timer(timer));
+                }
+                // What it made room for.
+                self.0.account.work.notify(usize::MAX);
+            }
+            match started {
                 Ok(started) => {
                     if schedule.counted && !counting {
                         counting = true;
@@ -385,6 +403,10 @@ impl<V: Volume, S: Remote, E: Environment> Pair<V, S, E> {
 
     /// Fast cannot be read or written: nothing starts for a while.
     fn stuck(&self, schedule: &mut Schedule, error: Error) -> Option<Timer> {
+        if error.kind() == Kind::Poisoned {
+            // Whoever waits for something to be remote waits in vain.
+            self.0.account.ring_all();
+        }
         self.0
             .board
             .tell(|status| status.last_error = Some(error.clone()));

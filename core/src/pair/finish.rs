@@ -90,6 +90,17 @@ impl<V: Volume, S: Remote, E: Environment> Pair<V, S, E> {
         left
     }
 
+    /// `Poisoned` once the store takes no more writes.
+    pub(super) fn writes_go_on(&self) -> Result<()> {
+        match self.0.store.stats().poisoned {
+            false => Ok(()),
+            true => Err(Error::new(
+                Kind::Poisoned,
+                "the store here takes no more writes, so nothing leaves the queue: open it again",
+            )),
+        }
+    }
+
     /// Closes the store, and tells whoever waits for that.
     pub(super) async fn close_store(&self) -> Result<()> {
         let closed = match self.0.store.close().await {
@@ -130,12 +141,7 @@ impl<V: Volume, S: Remote, E: Environment> Pair<V, S, E> {
                 if !queued || self.note(&view, order).await?.is_some() {
                     break;
                 }
-                if self.0.store.stats().poisoned {
-                    return Err(Error::new(
-                        Kind::Poisoned,
-                        "the store here takes no more writes, so nothing leaves the queue: open it again",
-                    ));
-                }
+                self.writes_go_on()?;
                 drop(view);
                 select(listener, news).await;
             }

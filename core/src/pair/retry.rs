@@ -49,6 +49,14 @@ pub(super) fn concerns_all(error: &Error) -> bool {
     )
 }
 
+/// How long slow may take to hash a blob of `size` bytes. A remote that is slower than was thought gets longer each time.
+pub(super) fn hashing(size: u64, failures: u32) -> Duration {
+    Duration::from_secs(size / HASHED).saturating_mul(failures.saturating_add(1))
+}
+
+/// Bytes that a slow remote hashes in a second.
+const HASHED: u64 = 16 << 20;
+
 impl Backoff {
     /// The wait after `failures` failures in a row (at least 1).
     ///
@@ -103,6 +111,14 @@ mod tests {
             longest: Duration::ZERO,
         };
         assert!(nothing.wait(1, &Fixed(0)) > Duration::ZERO);
+    }
+
+    #[test]
+    fn a_remote_that_hashes_slowly_gets_longer_each_time() {
+        let minutes = |failures| hashing(10 << 30, failures).as_secs() / 60;
+        assert_eq!([0, 1, 9].map(minutes), [10, 21, 106]);
+        assert_eq!(hashing(1 << 20, 9), Duration::ZERO);
+        hashing(u64::MAX, u32::MAX);
     }
 
     #[test]

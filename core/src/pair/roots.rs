@@ -89,15 +89,21 @@ impl<V: Volume, S: Remote, E: Environment> Pair<V, S, E> {
             let key = Bytes::copy_from_slice(name.as_bytes());
             batch.require_unchanged(ROOTS, key.clone(), &view);
             if !changes && !unknown {
+                let _watched = state.last.map(|order| self.0.account.watch(order));
                 match self.0.store.commit(batch, durability).await {
                     Ok(commit) => {
-                        return Ok(Receipt::new(self.clone(), Of::Root(to), state.last, commit));
+                        let of = Of::Root { to, _watched };
+                        return Ok(Receipt::new(self.clone(), of, state.last, commit));
                     }
                     Err(error) if error.kind() == Kind::Conflict => continue,
                     Err(error) => return Err(error),
                 }
             }
             let (handover, order, above) = self.0.account.assign()?;
+            let of = Of::Root {
+                to,
+                _watched: Some(self.0.account.watch(order)),
+            };
             state.last = Some(order);
             batch.put(ROOTS, key, state.encode());
             let row = Row {
@@ -117,7 +123,7 @@ impl<V: Volume, S: Remote, E: Environment> Pair<V, S, E> {
                     handover.happened(commit.commit(), Counts::one(0));
                     drop(room);
                     let order = Some(order);
-                    return Ok(Receipt::new(self.clone(), Of::Root(to), order, commit));
+                    return Ok(Receipt::new(self.clone(), of, order, commit));
                 }
                 Err(error) => {
                     handover.failed();

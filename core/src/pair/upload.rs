@@ -14,8 +14,7 @@ use crate::{
     port::Volume,
 };
 use alloc::{string::ToString, vec::Vec};
-use core::time::Duration;
-use futures::future::join_all;
+use futures::{StreamExt, stream::FuturesUnordered};
 use hashbrown::HashSet;
 
 /// How an attempt ended.
@@ -55,9 +54,6 @@ const ASK_FROM: u64 = 64 << 10;
 
 /// Chunks that slow is asked about at a time.
 const ASKED: usize = 1000;
-
-/// Bytes that the slowest of remotes hashes in a second.
-const HASHED: u64 = 16 << 20;
 
 /// Chunks of one blob that travel at a time.
 const WINDOW: usize = 8;
@@ -141,7 +137,7 @@ impl<V: Volume, S: Remote, E: Environment> Pair<V, S, E> {
                 .await
                 .map_err(Failure::Local)?;
         }
-        match self.send(pointer, size, failures > 0).await {
+        match self.send(pointer, size, failures).await {
             Ok(()) => {}
             Err(Failure::Missing(error)) => {
                 // Slow may have it from elsewhere: then nothing is missing.
@@ -170,9 +166,9 @@ impl<V: Volume, S: Remote, E: Environment> Pair<V, S, E> {
     }
 
     /// Sends a blob's bytes in whatever way slow takes them.
-    async fn send(&self, pointer: Pointer, size: u64, again: bool) -> Result<(), Failure> {
+    async fn send(&self, pointer: Pointer, size: u64, failures: u32) -> Result<(), Failure> {
         let progress = Progress::default();
-        if again || size >= ASK_FROM {
+        if failures > 0 || size >= ASK_FROM {
             let asked = [pointer];
             let has = self
                 .moving(&progress, self.0.slow.has(&asked))
@@ -192,7 +188,7 @@ impl<V: Volume, S: Remote, E: Environment> Pair<V, S, E> {
                     .map_err(Failure::Slow)?
             }
             Some(list) if self.0.slow.capabilities().chunks => {
-                return self.send_chunks(pointer, list, &progress).await;
+                return self.send_chunks(pointer, list, failures, &progress).await;
             }
             Some(list) => {
                 let longest = list.0.iter().map(|chunk| chunk.len).max().unwrap_or(0);
@@ -220,6 +216,7 @@ impl<V: Volume, S: Remote, E: Environment> Pair<V, S, E> {
         &self,
         pointer: Pointer,
         list: ChunkList,
+        failures: u32,
         progress: &Progress,
     ) -> Result<(), Failure> {
         let mut seen = HashSet::new();
@@ -241,18 +238,21 @@ impl<V: Volume, S: Remote, E: Environment> Pair<V, S, E> {
                     missing.push(*chunk);
                 }
             }
-            for window in missing.chunks(WINDOW) {
-                let mut sends = Vec::with_capacity(WINDOW);
-                for chunk in window {
-                    sends.push(self.clone().send_chunk(*chunk, progress.clone()));
-                }
-                for sent in join_all(sends).await {
+            let mut sends = FuturesUnordered::new();
+            for chunk in missing {
+                if sends.len() >= WINDOW
+                    && let Some(sent) = sends.next().await
+                {
                     sent?;
                 }
+                sends.push(self.clone().send_chunk(chunk, progress.clone()));
+            }
+            while let Some(sent) = sends.next().await {
+                sent?;
             }
         }
         // Before it answers, slow hashes the whole blob.
-        let hashing = Duration::from_secs(list.size() / HASHED);
+        let hashing = retry::hashing(list.size(), failures);
         let patience = self.0.options.stall.saturating_add(hashing);
         let named = self.0.slow.put_list(&pointer, list);
         match self.moving_for(patience, progress, named).await {
@@ -483,6 +483,8 @@ impl<V: Volume, S: Remote, E: Environment> Pair<V, S, E> {
             match self.0.store.commit(batch, Durability::Local).await {
                 Ok(receipt) => {
                     handover.happened(receipt.commit(), difference);
+                    // Roots that were moved later do not move before it is tried again.
+                    self.0.account.ring_all();
                     return Ok(());
                 }
                 Err(error) => {

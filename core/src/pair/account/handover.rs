@@ -172,7 +172,7 @@ impl Recount {
                 books.assigned.remove(&order);
             }
             // Whatever nobody saw happen, somebody may wait for it.
-            rung.extend(books.waiters.values().map(|(event, _)| event.clone()));
+            rung.extend(books.events());
             let low = books.low;
             books.freshen(low);
             self.ended = true;
@@ -218,6 +218,7 @@ impl Drop for Waiter {
             *watchers = watchers.saturating_sub(1);
             if *watchers == 0 {
                 books.waiters.remove(&self.order);
+                books.given_up.remove(&self.order);
             }
         }
     }

@@ -236,3 +236,21 @@ fn a_sync_over_a_store_that_takes_no_more_writes_comes_back() {
     // What is in memory is not what is in the store any more.
     assert!(close(&mut world, 1).is_err());
 }
+
+#[test]
+fn who_waits_for_the_remote_learns_that_the_store_takes_no_more_writes() {
+    let mut world = World::with(Options {
+        uploads: 1,
+        ..Options::default()
+    });
+    world.script.offline();
+    world.put(b"x");
+    let receipt = world.put(b"y");
+    let waiting = world.spawn(async move { receipt.wait(Durability::Remote).await });
+    world.settle();
+    world.disk.break_it();
+    world.script.heal();
+    world.pair.wake();
+    assert_eq!(world.run(waiting).unwrap_err().kind(), Kind::Poisoned);
+    assert!(close(&mut world, 1).is_err());
+}

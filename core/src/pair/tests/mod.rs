@@ -14,8 +14,6 @@ mod repair;
 mod roots;
 // Without std a store is confined to one thread.
 #[cfg(feature = "std")]
-// Without std a store is confined to one thread.
-#[cfg(feature = "std")]
 mod send;
 mod support;
 #[cfg(feature = "std")]

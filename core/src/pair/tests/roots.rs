@@ -150,6 +150,61 @@ fn of_two_writers_exactly_one_wins_and_the_other_is_told() {
 }
 
 #[test]
+fn moves_that_were_given_up_are_remembered_for_whoever_has_a_receipt_alone() {
+    let mut world = World::new();
+    let [ours, theirs] = [b"ours", b"them"].map(|p| Pointer::of(p));
+    let mut orders = alloc::vec::Vec::new();
+    for kept in [true, false] {
+        world.script.offline();
+        let receipt = move_root(&mut world, "head", None, Some(ours)).unwrap();
+        remote_move(&world, "head", None, Some(theirs));
+        world.script.heal();
+        assert_eq!(world.sync().unwrap_err().kind(), Kind::Conflict);
+        let pair = world.pair.clone();
+        let queue = world.run(async move { pair.queue(None, 1).await }).unwrap();
+        let receipt = kept.then_some(receipt);
+        let pair = world.pair.clone();
+        world
+            .run(async move { pair.refresh_root("head").await })
+            .unwrap();
+        assert_eq!(world.pair.0.account.is_given_up(queue[0].order), kept);
+        drop(receipt);
+        orders.push(queue[0].order);
+        move_root(&mut world, "head", Some(theirs), None).unwrap();
+        world.sync().unwrap();
+    }
+    for order in orders {
+        assert!(!world.pair.0.account.is_given_up(order));
+    }
+}
+
+#[test]
+fn who_waits_for_a_root_learns_that_a_blob_before_it_was_refused() {
+    let mut world = World::new();
+    let needed = Pointer::of(b"needed");
+    world.slow.turn_down(needed, Kind::InvalidInput);
+    world.pair.pause();
+    world.put(b"needed");
+    let receipt = move_root(&mut world, "head", None, Some(needed)).unwrap();
+    let waiting = world.spawn(async move {
+        let told = receipt.wait(Durability::Remote).await;
+        (told, receipt)
+    });
+    world.settle();
+    world.pair.resume();
+    let (told, receipt) = world.run(waiting);
+    assert_eq!(told.unwrap_err().kind(), Kind::InvalidInput);
+    // Once it is tried again, waiting works.
+    world.slow.relent();
+    let pair = world.pair.clone();
+    world.run(async move {
+        pair.retry_failed().await.unwrap();
+        receipt.wait(Durability::Remote).await.unwrap();
+    });
+    assert_eq!(world.remote_root("head"), Some(needed));
+}
+
+#[test]
 fn a_local_race_is_lost_at_once() {
     let mut world = World::new();
     let (a, b) = (Pointer::of(b"a"), Pointer::of(b"b"));

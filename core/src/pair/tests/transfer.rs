@@ -3,7 +3,7 @@
 use super::support::{World, error, noise};
 use crate::{
     Kind,
-    blob::{BlobStore, Fault, Operation, Pointer},
+    blob::{BlobStore, Fault, Gate, Operation, Pointer},
     pair::Options,
 };
 use bytes::Bytes;
@@ -137,4 +137,23 @@ fn uploads_share_their_memory() {
     world.drive();
     world.sync().unwrap();
     assert_eq!(world.queued(), 0);
+}
+
+#[test]
+fn one_chunk_that_is_slow_does_not_hold_up_the_others() {
+    let mut world = World::new();
+    let gate = Gate::new();
+    world
+        .script
+        .next(Operation::PutChunk, Fault::Hold(gate.clone()));
+    let blob = noise(5, 12 << 20);
+    let pointer = world.put(&blob).pointer();
+    world.settle();
+    let pair = world.pair.clone();
+    let list = world.run(async move { pair.fast().chunks(&pointer).await });
+    let chunks = list.unwrap().unwrap().0.len();
+    assert!(chunks > 20, "{chunks}");
+    assert_eq!(world.script.count(Operation::PutChunk), chunks);
+    gate.open();
+    world.sync().unwrap();
 }

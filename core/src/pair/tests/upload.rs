@@ -4,7 +4,7 @@ use super::support::{World, error, secs};
 use crate::{
     Error, Kind,
     blob::{BlobStore, Fault, Gate, Operation, Pointer},
-    engine::Durability,
+    engine::{Batch, Durability, Space},
     pair::{Options, Phase, Trouble},
     port::Clock,
 };
@@ -470,4 +470,42 @@ fn a_remote_that_is_silent_about_missing_bytes_does_not_keep_the_others() {
     let other = world.put(b"other").pointer();
     world.pass(secs(20 * 60));
     assert!(world.remote_has(other));
+}
+
+#[test]
+fn an_attempt_goes_on_while_the_queue_is_counted_again() {
+    let mut world = World::undriven(Options::default());
+    let remote = Gate::new();
+    world
+        .script
+        .next(Operation::Put, Fault::Hold(remote.clone()));
+    let receipt = world.put(b"x");
+    let _uploads = world.spawn(world.pair.clone().upload_loop());
+    world.settle();
+    // The logs are full, and the disk is slow.
+    let disk = Gate::new();
+    *world.disk.slow_sync.lock() = Some(disk.clone());
+    let store = world.pair.store().clone();
+    let filling = world.spawn(async move {
+        for round in 0..100u32 {
+            let mut batch = Batch::new();
+            for key in 0..400u32 {
+                let key = (round * 400 + key).to_be_bytes();
+                batch.put(Space(0x80), key, &[0; 900][..]);
+            }
+            store.commit(batch, Durability::Memory).await.unwrap();
+        }
+    });
+    world.settle();
+    drop(filling);
+    // Now the attempt waits for the disk, and the count for what the attempt holds.
+    remote.open();
+    world.settle();
+    drop(world.pair.0.account.handover());
+    world.settle();
+    *world.disk.slow_sync.lock() = None;
+    disk.open();
+    world
+        .run(async move { receipt.wait(Durability::Remote).await })
+        .unwrap();
 }
