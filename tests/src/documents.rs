@@ -4,7 +4,7 @@
 //! last strict acknowledgement, as a whole: tree, log, scopes.
 
 use crate::{
-    run::Report,
+    seeds::Report,
     sim::{
         Chance, Disk, Executor, Faults, Loss, SimClock, SimEntropy, SimVolume, Stopped, World,
         yield_now,
@@ -126,7 +126,7 @@ pub fn simulate(seed: u64, sabotage: Option<Sabotage>, loud: bool) -> Report {
         let outcome = match ended {
             Ok(Ok(())) | Err(Stopped::Crashed) => Ok(()),
             Ok(Err(error)) => Err(format!("{error:?}")),
-            Err(stopped) => Err(format!("{stopped:?}")),
+            Err(stopped) => Err(stopped.to_string()),
         };
         let loss = *chance.pick(&Loss::ALL);
         disk.crash(&world, loss);

@@ -8,6 +8,7 @@
 //! | [`paired`] | the same host around a pair of two stores |
 //! | [`workload`] | what the simulated users do |
 //! | [`run`] | one seed, from the empty disk to the verdict |
+//! | [`seeds`] | what came of one, and what a test says of many |
 //! | [`crash_points`] | every place where a small scenario can crash |
 //! | [`documents`] | documents beside the list of their states |
 //! | [`flips`] | every bit of a small store, turned over |
@@ -20,5 +21,6 @@ pub mod golden;
 pub mod model;
 pub mod paired;
 pub mod run;
+pub mod seeds;
 pub mod sim;
 pub mod workload;

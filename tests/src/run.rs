@@ -2,7 +2,8 @@
 
 use crate::{
     model::{Damaged, End, Fate, LEDGER, Model, Recovered, mark_of},
-    sim::{Chance, Disk, Executor, Faults, Loss, Marks, SimEntropy, SimVolume, Stopped, World},
+    seeds::Report,
+    sim::{Chance, Disk, Executor, Faults, Loss, SimEntropy, SimVolume, Stopped, World},
     workload::{Client, Profile, dump},
 };
 use littoral_core::{Error, Kind, engine::Store};
@@ -10,21 +11,6 @@ use std::{
     cell::{Cell, RefCell},
     rc::Rc,
 };
-
-/// What came of one seed.
-#[derive(Clone, Debug)]
-pub struct Report {
-    /// The seed.
-    pub seed: u64,
-    /// Hash of everything that happened, in order.
-    pub trace: u64,
-    /// The rare things that happened.
-    pub marks: Marks,
-    /// Lives that the store had.
-    pub lives: u64,
-    /// The broken promise, if there is one.
-    pub failure: Option<String>,
-}
 
 /// What a run of a few thousand seeds must have reached, or it says nothing about it.
 pub const RARE: &[&str] = &[
@@ -89,14 +75,7 @@ pub fn run(seed: u64, adjust: impl Fn(&mut Plan)) -> Report {
         lives: 0,
     };
     let outcome = run.lives();
-    let failure = world.failure().or(outcome.err());
-    Report {
-        seed,
-        trace: world.trace(),
-        marks: world.marks(),
-        lives: run.lives,
-        failure,
-    }
+    Report::of(seed, &world, run.lives, outcome)
 }
 
 /// What a seed decides before anything runs.
@@ -218,11 +197,7 @@ impl Run {
             Ok(closed) => closed,
             Err(Stopped::Crashed) => false,
             Err(Stopped::Stuck(_)) if stuck_is_fine => false,
-            Err(Stopped::Stuck(tasks)) => {
-                return Err(format!("nobody can go on, and {} wait", tasks.join(", ")));
-            }
-            Err(Stopped::Livelock) => return Err("it never comes to an end".into()),
-            Err(Stopped::Failed) => return Err("failed".into()),
+            Err(stopped) => return Err(stopped.to_string()),
         };
         let loss = match self.plan.only_process {
             true => Loss::Process,
@@ -488,20 +463,7 @@ impl Life {
     fn opening_failed(&self, error: &Error) {
         self.world.note(format_args!("open: {error:?}"));
         self.world.mark("open failed");
-        let faults = self.faults.borrow();
-        let excused = match error.kind() {
-            Kind::Transient | Kind::Poisoned => faults.any(&[
-                "read failed",
-                "unreadable range",
-                "write failed",
-                "sync failed",
-                "handle revoked",
-            ]),
-            Kind::Quota => faults.any(&["no space"]),
-            Kind::Corrupt | Kind::InvalidInput => faults.any(&["write misdirected"]),
-            _ => false,
-        };
-        if !excused {
+        if !self.faults.borrow().explain(error) {
             self.world
                 .fail(format_args!("open says {error:?}, and nothing explains it"));
         }

@@ -494,18 +494,12 @@ impl Client {
 
     /// An error is only right if something went wrong that explains it.
     fn excuse(&self, what: &str, error: &Error, writes: bool) {
-        let faults = self.faults.borrow();
-        let failed = ["write failed", "sync failed", "handle revoked"];
         let excused = match error.kind() {
             Kind::Closed => *self.closing.borrow(),
-            Kind::Poisoned => writes && faults.any(&failed),
-            Kind::Transient => {
-                faults.any(&["read failed", "unreadable range"]) || faults.any(&failed)
-            }
-            Kind::Quota => faults.any(&["no space"]),
-            Kind::Corrupt => faults.any(&["write misdirected", "bit flipped"]),
+            Kind::Poisoned if !writes => false,
             Kind::Conflict => what == "commit",
-            _ => false,
+            Kind::InvalidInput => false,
+            _ => self.faults.borrow().explain(error),
         };
         if !excused {
             self.world.fail(format_args!(

@@ -2,7 +2,7 @@
 //! every life, and N of documents (`--of store`, `--of pair`, `--of bad-disk`, `--of document`: only these; `--twice`: each one two times, and compares the
 //! traces); `simulate --seed S` replays one and prints its trace.
 
-use littoral_tests::{documents, paired, run, run::Report, sim::Marks};
+use littoral_tests::{documents, paired, run, seeds::Report, sim::Marks};
 use std::{process::ExitCode, time::Instant};
 
 /// What is simulated.

@@ -207,19 +207,7 @@ impl Life {
 
     fn opening_failed(&self, error: &Error) {
         self.world.note(format_args!("open: {error:?}"));
-        let faults = self.faults.borrow();
-        let excused = match error.kind() {
-            Kind::Transient | Kind::Poisoned => faults.any(&[
-                "read failed",
-                "unreadable range",
-                "write failed",
-                "sync failed",
-                "handle revoked",
-            ]),
-            Kind::Quota => faults.any(&["no space"]),
-            _ => false,
-        };
-        if !excused {
+        if !self.faults.borrow().explain(error) {
             self.world
                 .fail(format_args!("open says {error:?}, and nothing explains it"));
         }

@@ -7,7 +7,7 @@ use super::{
     user::NAMES,
 };
 use crate::{
-    run::Report,
+    seeds::Report,
     sim::{Chance, Disk, Executor, Faults, Loss, SimClock, SimEntropy, SimVolume, Stopped, World},
 };
 use littoral_core::{Error, Kind, Result, blob::RootStore, pair::Change, port::Clock};
@@ -45,14 +45,7 @@ pub fn run(seed: u64, adjust: impl Fn(&mut Plan)) -> Report {
         lives: 0,
     };
     let outcome = run.lives();
-    let failure = world.failure().or(outcome.err());
-    Report {
-        seed,
-        trace: world.trace(),
-        marks: world.marks(),
-        lives: run.lives,
-        failure,
-    }
+    Report::of(seed, &world, run.lives, outcome)
 }
 
 struct Run {
@@ -141,11 +134,7 @@ impl Run {
                 None
             }
             Err(_) if stuck_is_fine && world.failure().is_none() => None,
-            Err(Stopped::Stuck(tasks)) => {
-                return Err(format!("nobody can go on, and {} wait", tasks.join(", ")));
-            }
-            Err(Stopped::Livelock) => return Err("it never comes to an end".into()),
-            Err(Stopped::Failed) => return Err("failed".into()),
+            Err(stopped) => return Err(stopped.to_string()),
         };
         let loss = match self.plan.only_process {
             true => Loss::Process,

@@ -569,16 +569,9 @@ impl User {
 
     /// An error is only right if something went wrong that explains it.
     fn excuse(&self, what: &str, error: &Error) {
-        let faults = self.faults.borrow();
-        let failed = ["write failed", "sync failed", "handle revoked"];
         let excused = match error.kind() {
             Kind::Closed => self.closing.get(),
-            Kind::Poisoned => faults.any(&failed),
-            Kind::Transient => {
-                faults.any(&["read failed", "unreadable range"]) || faults.any(&failed)
-            }
-            Kind::Quota => faults.any(&["no space"]),
-            _ => false,
+            _ => self.faults.borrow().explain(error),
         };
         if !excused {
             self.world.fail(format_args!(

@@ -2,6 +2,7 @@ use super::World;
 use std::{
     cell::RefCell,
     collections::VecDeque,
+    fmt,
     pin::Pin,
     rc::Rc,
     sync::{
@@ -34,6 +35,19 @@ pub enum Stopped {
     Livelock,
     /// A promise was broken; the world has the message.
     Failed,
+}
+
+impl fmt::Display for Stopped {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Stopped::Crashed => f.write_str("the machine stopped"),
+            Stopped::Stuck(tasks) => {
+                write!(f, "nobody can go on, and {} wait", tasks.join(", "))
+            }
+            Stopped::Livelock => f.write_str("it never comes to an end"),
+            Stopped::Failed => f.write_str("failed"),
+        }
+    }
 }
 
 impl Executor {

@@ -1,4 +1,5 @@
 use super::Chance;
+use littoral_core::{Error, Kind};
 use std::ops::Range;
 
 /// What goes wrong on one handle of a volume, besides crashes. Counts are calls from now; the
@@ -52,6 +53,18 @@ impl Faults {
     /// Whether one of these has gone wrong by now.
     pub fn any(&self, what: &[&str]) -> bool {
         self.happened.iter().any(|happened| what.contains(happened))
+    }
+
+    /// Whether something that has gone wrong by now is a reason for `error`.
+    pub fn explain(&self, error: &Error) -> bool {
+        let writes = self.any(&["write failed", "sync failed", "handle revoked"]);
+        match error.kind() {
+            Kind::Poisoned => writes,
+            Kind::Transient => writes || self.any(&["read failed", "unreadable range"]),
+            Kind::Quota => self.any(&["no space"]),
+            Kind::Corrupt | Kind::InvalidInput => self.any(&["write misdirected", "bit flipped"]),
+            _ => false,
+        }
     }
 
     /// It goes wrong.
