@@ -135,6 +135,8 @@ impl<V: Volume> Body for FromFast<V> {
 
 /// Bytes that transfers hold in memory together: each takes its share first, first come first served.
 pub(super) struct Memory {
+    /// Held by the first in the line.
+    turn: async_lock::Mutex<()>,
     free: Mutex<usize>,
     all: usize,
     freed: Event,
@@ -143,6 +145,7 @@ pub(super) struct Memory {
 impl Memory {
     pub fn new(all: usize) -> Self {
         Memory {
+            turn: async_lock::Mutex::new(()),
             free: Mutex::new(all),
             all,
             freed: Event::new(),
@@ -152,6 +155,7 @@ impl Memory {
     /// A share of `bytes`, or of everything where that is less.
     pub async fn share(&self, bytes: u64) -> Share<'_> {
         let bytes = usize::try_from(bytes).unwrap_or(usize::MAX).min(self.all);
+        let _turn = self.turn.lock().await;
         loop {
             let listener = self.freed.listen();
             {
@@ -246,5 +250,26 @@ impl Drop for Sending<'_> {
     fn drop(&mut self) {
         self.chunks.state.lock().travelling.remove(&self.chunk);
         self.chunks.moved.notify(usize::MAX);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use futures::FutureExt;
+
+    #[test]
+    fn a_large_share_does_not_starve_behind_small_ones() {
+        let memory = Memory::new(10);
+        let first = memory.share(4).now_or_never().unwrap();
+        let mut large = pin!(memory.share(10));
+        let mut small = pin!(memory.share(1));
+        assert!(large.as_mut().now_or_never().is_none());
+        assert!(small.as_mut().now_or_never().is_none());
+        drop(first);
+        let large = large.now_or_never().unwrap();
+        assert!(small.as_mut().now_or_never().is_none());
+        drop(large);
+        small.now_or_never().unwrap();
     }
 }
