@@ -130,9 +130,10 @@ impl<V: Volume> Inner<V> {
         if let Some(cause) = self.disk.device.failure() {
             return Err(super::device::poisoned(&cause));
         }
+        let more = batch.memory_bound();
         let mut state = self.state.lock();
         state.check_open()?;
-        let (active, sealed) = state.checkpoint_room(batch.memory_bound());
+        let (active, sealed) = state.checkpoint_room(more);
         if !batch.is_empty() && !self.disk.space.keep(active, sealed, above) {
             return Ok(HandOver::NeedsRoom(active + sealed + above));
         }

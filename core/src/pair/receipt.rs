@@ -60,7 +60,7 @@ impl<V: Volume, S: Remote, E: Environment> Receipt<V, S, E> {
     /// What it has reached so far.
     ///
     /// # Errors
-    /// The reason when slow refused it for good; `NotFound` when it was deleted before it was remote.
+    /// The reason when slow refused it for good, or a blob that a root waits for; `NotFound` when it was deleted before it was remote.
     pub async fn reached(&self) -> Result<Durability> {
         match self.is_remote().await? {
             true => Ok(Durability::Remote),
