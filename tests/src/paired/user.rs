@@ -395,6 +395,10 @@ impl User {
             (Some(Err(error)), Of::Root(_)) if error.kind() == Kind::Conflict => {
                 self.world.mark("conflict of roots told by the remote");
             }
+            // A blob that was put before it, perhaps in an earlier life.
+            (Some(Err(_)), Of::Root(_)) if self.remote.ever_refused() => {
+                self.world.mark("a root waits for what was refused");
+            }
             // Deleted before it was remote.
             (Some(Err(error)), Of::Blob(..)) if error.kind() == Kind::NotFound => {}
             (Some(Err(error)), _) => self.excuse_reading("receipt", &error),
