@@ -111,6 +111,8 @@ export class Host {
   #volume: VolumeHost;
   #remote: boolean;
   #closed = false;
+  /** What is left was just looked up, and not told yet. */
+  #looked = false;
   /** Puts of this turn that are being hashed. */
   #hashing: { bytes: Uint8Array<ArrayBuffer>; put(pointer: Promise<string>): void; failed(error: unknown): void }[] = [];
   #pending: PendingNow = { count: 0, bytes: 0, failed: 0, missing: 0, oldest: undefined };
@@ -164,7 +166,7 @@ export class Host {
       case "put":
         return this.#put(args[0]);
       case "sync":
-        return engine.sync(new Promise((resolve) => running.cancelled.addEventListener("abort", resolve, { once: true })));
+        return this.#sync(running);
       case "close":
         return this.close(args[0]);
       case "export":
@@ -192,6 +194,13 @@ export class Host {
       default:
         throw new LittoralError("NotImplemented", `there is no call ${method}`);
     }
+  }
+
+  async #sync(running: Running): Promise<void> {
+    await this.#engine.sync(new Promise((resolve) => running.cancelled.addEventListener("abort", resolve, { once: true })));
+    // The running counts may lag behind what has left the queue: the answer goes with what is really left.
+    if (this.#remote) await this.#look();
+    this.#looked = true;
   }
 
   async #put(content: Uint8Array<ArrayBuffer> | Blob): Promise<string> {
@@ -234,6 +243,10 @@ export class Host {
   /** What is left to upload, if that changed since it was told. */
   news(): News | undefined {
     if (!this.#remote || this.broken || this.#closed) return undefined;
+    if (this.#looked) {
+      this.#looked = false;
+      return { pending: this.#pending };
+    }
     const [count, bytes, failed, missing] = this.#engine.counts() as Float64Array & [number, number, number, number];
     const last = this.#pending;
     if (count === last.count && bytes === last.bytes && failed === last.failed && missing === last.missing) return undefined;

@@ -281,6 +281,11 @@ impl Board {
         self.touch();
     }
 
+    /// Changes the totals, to be told with the next change.
+    pub fn count(&self, change: impl FnOnce(&mut Status)) {
+        change(&mut self.told.lock().totals);
+    }
+
     /// What the background work does now; a repetition is no news.
     pub fn phase(&self, phase: Phase, active: usize) {
         let mut told = self.told.lock();

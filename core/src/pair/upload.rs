@@ -201,7 +201,8 @@ impl<V: Volume, S: Remote, E: Environment> Pair<V, S, E> {
                 }
             }
         };
-        self.0.board.tell(|status| status.sent_bytes += size);
+        // Told together with its acknowledgement, which follows at once.
+        self.0.board.count(|status| status.sent_bytes += size);
         match arrived == pointer {
             true => Ok(()),
             false => Err(Failure::Slow(Error::new(
