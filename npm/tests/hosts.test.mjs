@@ -39,9 +39,12 @@ test("what was put without the remote is there once it is back", async () => {
   assert.ok(store.pending().oldest instanceof Date);
   await assert.rejects(store.sync({ signal: AbortSignal.timeout(200) }), { name: "TimeoutError" });
   let last;
+  // Whoever only looks on does not keep the process alive.
+  const alive = setInterval(() => {}, 1000);
   for await (last of store.status()) if (last.phase === "waiting") break;
   assert.equal(last.lastError.code, "Transient");
   server = await remote(place.file("remote"), address);
+  clearInterval(alive);
   await store.wake();
   await store.sync();
   assert.equal(store.pending().count, 0);
