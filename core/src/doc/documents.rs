@@ -289,10 +289,7 @@ impl<V: Volume, C: Clock> Inner<V, C> {
     pub(super) fn then(&self, scope: u64, commit: u64) -> Result<(Reader<V>, Moment)> {
         let (reader, moment, current) = self.now(scope)?;
         if commit > current {
-            return Err(Error::new(
-                Kind::OutOfRange,
-                format!("there is no commit {commit} yet: the last one is {current}"),
-            ));
+            return Err(no_commit(commit, current));
         }
         if commit == current {
             return Ok((reader, moment));
@@ -373,6 +370,13 @@ pub(super) fn check_durability(durability: Durability) -> Result<()> {
         )),
         _ => Ok(()),
     }
+}
+
+pub(super) fn no_commit(commit: u64, current: u64) -> Error {
+    Error::new(
+        Kind::OutOfRange,
+        format!("there is no commit {commit} yet: the last one is {current}"),
+    )
 }
 
 pub(super) fn no_scope() -> Error {

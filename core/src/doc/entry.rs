@@ -3,8 +3,9 @@
 //! | bytes | field |
 //! |---|---|
 //! | number | milliseconds since 1970 |
-//! | 1 | 0, or 1 if a match follows (scopes keep theirs for the day they are promoted) |
+//! | 1 | 1 if a match follows (scopes keep theirs for the day they are promoted), 2 if an id does, 3 both, 0 none |
 //! | | where the match was, as a path; the match as a value |
+//! | number | the id of whoever may ask again (`once.rs`) |
 //! | | the patch in normal form (`binary.rs`): the number of its operations, and these |
 
 use super::{
@@ -20,6 +21,7 @@ use core::time::Duration;
 pub(crate) struct Entry {
     pub millis: u64,
     pub condition: Option<(Path, Match)>,
+    pub id: Option<u64>,
     pub ops: Vec<Op>,
 }
 
@@ -27,13 +29,13 @@ impl Entry {
     pub(crate) fn encode(&self) -> Vec<u8> {
         let mut out = Vec::new();
         put_number(&mut out, self.millis);
-        match &self.condition {
-            None => out.push(0),
-            Some((path, pattern)) => {
-                out.push(1);
-                put_path(&mut out, path);
-                put_value(&mut out, &pattern.to_value());
-            }
+        out.push(u8::from(self.condition.is_some()) + 2 * u8::from(self.id.is_some()));
+        if let Some((path, pattern)) = &self.condition {
+            put_path(&mut out, path);
+            put_value(&mut out, &pattern.to_value());
+        }
+        if let Some(id) = self.id {
+            put_number(&mut out, id);
         }
         put_number(&mut out, self.ops.len() as u64);
         for op in &self.ops {
@@ -46,16 +48,24 @@ impl Entry {
         fn read(bytes: &[u8]) -> Result<Entry> {
             let mut reader = Reader::new(bytes);
             let millis = reader.number()?;
-            let condition = match reader.u8()? {
+            let follows = reader.u8()?;
+            if follows > 3 {
+                return Err(unreadable("a commit"));
+            }
+            let condition = match follows & 1 {
                 0 => None,
-                1 => Some((reader.path()?, Match::from_value(reader.value(0)?)?)),
-                _ => return Err(unreadable("a commit")),
+                _ => Some((reader.path()?, Match::from_value(reader.value(0)?)?)),
+            };
+            let id = match follows & 2 {
+                0 => None,
+                _ => Some(reader.number()?),
             };
             let ops = reader.list(Reader::op)?;
             reader.end()?;
             Ok(Entry {
                 millis,
                 condition,
+                id,
                 ops,
             })
         }
@@ -74,15 +84,18 @@ mod tests {
 
     #[test]
     fn entries_are_read_back() {
-        let entry = Entry {
-            millis: 1_700_000_000_000,
-            condition: Some((
-                "a.b".parse().unwrap(),
-                Match::from_json(r#"{"x": {"$gt": 3}}"#).unwrap(),
-            )),
-            ops: [Op::set("a.b.x", 4).unwrap()].into(),
-        };
-        assert_eq!(Entry::decode(&entry.encode()).unwrap(), entry);
+        let pattern = Match::from_json(r#"{"x": {"$gt": 3}}"#).unwrap();
+        for condition in [None, Some(("a.b".parse().unwrap(), pattern))] {
+            for id in [None, Some(0), Some(u64::MAX)] {
+                let entry = Entry {
+                    millis: 1_700_000_000_000,
+                    condition: condition.clone(),
+                    id,
+                    ops: [Op::set("a.b.x", 4).unwrap()].into(),
+                };
+                assert_eq!(Entry::decode(&entry.encode()).unwrap(), entry);
+            }
+        }
     }
 
     proptest! {

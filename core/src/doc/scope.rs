@@ -1,7 +1,7 @@
 //! Scopes: copies of the document that are changed on their own.
 
 use super::{
-    Documents, History, Match, Op, Patch, Pattern, ToPath, Value, Watch,
+    Documents, History, Match, Once, Op, Patch, Pattern, ToPath, Value, Watch,
     documents::{Inner, Tip, no_scope, nothing_at},
     entry::Entry,
     meta,
@@ -209,7 +209,25 @@ impl<V: Volume, C: Clock> Scope<V, C> {
         let path = path.to_path()?;
         let (matching, durability) = (matching.into(), self.inner.options.durability);
         self.inner
-            .patch(self.number, &path, &patch, matching, durability)
+            .patch(self.number, &path, &patch, matching, None, durability)
+            .await
+    }
+
+    /// As [`Documents::patch_once`], for this scope alone.
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn patch_once(
+        &self,
+        path: impl ToPath,
+        patch: Patch,
+        matching: impl Into<Option<Match>>,
+        once: Once,
+    ) -> Result<u64> {
+        let path = path.to_path()?;
+        let (matching, durability) = (matching.into(), self.inner.options.durability);
+        self.inner
+            .patch(self.number, &path, &patch, matching, Some(once), durability)
             .await
     }
 
@@ -259,6 +277,14 @@ impl<V: Volume, C: Clock> Scope<V, C> {
         self.inner.clone().watch(self.number, pattern, from)
     }
 
+    /// As [`Documents::watch_behind`], of the scope's own commits.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn watch_behind(&self, pattern: &Pattern, seen: u64) -> Result<Watch<V, C>> {
+        self.inner.clone().watch_behind(self.number, pattern, seen)
+    }
+
     /// Removes the scope and all that was changed in it. Durable when it returns; a future that is dropped has dropped it or not.
     ///
     /// # Errors
@@ -288,6 +314,18 @@ impl<V: Volume, C: Clock> Scope<V, C> {
     /// `Conflict` with the path and the reason where one does not hold or cannot be applied: the document and the scope stay as they were. `InvalidInput` for
     /// more than one batch of the engine can hold, and for the document itself. `NotFound`; those of a commit.
     pub async fn promote(self) -> Result<u64> {
+        self.promote_as(None).await
+    }
+
+    /// As [`promote`](Scope::promote), for somebody who may have to ask again. By then the scope is gone: [`Documents::made`] tells which commit it became.
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn promote_once(self, once: Once) -> Result<u64> {
+        self.promote_as(Some(once.id)).await
+    }
+
+    async fn promote_as(self, id: Option<u64>) -> Result<u64> {
         self.check_own()?;
         let mut writer = self.inner.writer.lock().await;
         let tip = self.inner.tip(self.number)?;
@@ -315,9 +353,15 @@ impl<V: Volume, C: Clock> Scope<V, C> {
         let hidden = self.hide(tip);
         let changes = ops.iter().any(|op| !matches!(op, Op::Test { .. }));
         let (commit, receipt) = if changes {
+            let entry = Entry {
+                millis: self.inner.millis(),
+                condition: None,
+                id,
+                ops,
+            };
             let done = self
                 .inner
-                .log(&mut writer, DOCUMENT, work, ops, None, batch, durability)
+                .log(&mut writer, DOCUMENT, work, entry, batch, durability)
                 .await?;
             done.ok_or_else(no_scope)?
         } else {

@@ -1,8 +1,9 @@
 //! Transactions with several participants: all of their patches, or none.
 
 use super::{
-    Documents, Match, Op, Patch, Path, Refused, Relation, ToPath, Value,
+    Documents, Match, Once, Op, Patch, Path, Refused, Relation, ToPath, Value,
     documents::{Inner, Writer},
+    entry::Entry,
     meta,
     normal::normalize,
     partial::satisfied,
@@ -136,6 +137,7 @@ impl<V: Volume, C: Clock> Documents<V, C> {
             deadline,
             forget: deadline.saturating_add(timeout),
             meta,
+            ids: Vec::new(),
             ending: None,
         };
         let view = self.0.store.view();
@@ -235,10 +237,35 @@ impl<V: Volume, C: Clock> Transaction<V, C> {
             path: path.clone(),
             matching: matching.into(),
             patch,
+            id: None,
         };
-        let receipt = self.inner.join(self.id, join).await?;
-        receipt.wait(self.inner.options.durability).await?;
+        self.inner.join(self.id, join).await?;
         self.inner.outcome(self.id, &path).await
+    }
+
+    /// As [`join`](Transaction::join), without waiting for the others, and for somebody who may have to ask again: one who has joined does not join twice.
+    /// [`outcome`](Transaction::outcome) tells what becomes of it.
+    ///
+    /// # Errors
+    /// Those of [`join`](Transaction::join).
+    pub async fn enter(
+        &self,
+        path: impl ToPath,
+        patch: Patch,
+        matching: impl Into<Option<Match>>,
+        once: Once,
+    ) -> Result<()> {
+        let path = self.inner.path(path)?;
+        let join = Join {
+            path,
+            matching: matching.into(),
+            patch,
+            id: Some(once.id),
+        };
+        if once.is_again() && self.inner.has_joined(self.id, once.id)? {
+            return self.inner.settle(self.inner.options.durability).await;
+        }
+        self.inner.join(self.id, join).await
     }
 
     /// Waits for what becomes of it, without joining; `path` is where the value is read.
@@ -300,7 +327,20 @@ impl<V: Volume, C: Clock> Inner<V, C> {
         }
     }
 
-    async fn join(&self, id: u64, join: Join) -> Result<Receipt<V>> {
+    /// Whether one with this id of his own has joined.
+    fn has_joined(&self, transaction: u64, id: u64) -> Result<bool> {
+        self.state(transaction, |state| {
+            let mut joins = state.joins.iter();
+            joins.any(|join| join.id == Some(id)) || state.kept.ids.contains(&id)
+        })
+    }
+
+    async fn join(&self, id: u64, join: Join) -> Result<()> {
+        let receipt = self.submit_join(id, join).await?;
+        receipt.wait(self.options.durability).await
+    }
+
+    async fn submit_join(&self, id: u64, join: Join) -> Result<Receipt<V>> {
         let mut writer = self.writer.lock().await;
         self.check_open(id)?;
         let (kept, joins) = self.state(id, |state| (state.kept.clone(), state.joins.clone()))?;
@@ -325,7 +365,9 @@ impl<V: Volume, C: Clock> Inner<V, C> {
         joins.push(join);
         let position = joins.len() as u64 - 1;
         if joins.len() as u64 == kept.participants {
-            return self.conclude(&mut writer, id, &kept, joins).await;
+            let ids = joins.iter().filter_map(|join| join.id).collect();
+            let kept = Kept { ids, ..kept };
+            return self.conclude(&mut writer, id, kept, joins).await;
         }
         let mut batch = Batch::new();
         if let Some(join) = joins.last() {
@@ -343,12 +385,12 @@ impl<V: Volume, C: Clock> Inner<V, C> {
         &self,
         writer: &mut Writer,
         id: u64,
-        kept: &Kept,
+        kept: Kept,
         joins: Vec<Join>,
     ) -> Result<Receipt<V>> {
         let tip = self.tip(DOCUMENT)?;
         let mut work = self.work(writer, DOCUMENT, tip.base);
-        let (ending, ops) = match self.decide(&mut work, kept, &joins).await? {
+        let (ending, ops) = match self.decide(&mut work, &kept, &joins).await? {
             Verdict::Unmatched => (Ending::Unmatched(tip.commit), Vec::new()),
             Verdict::Refused(refused) => {
                 let ending = Ending::Refused {
@@ -365,18 +407,24 @@ impl<V: Volume, C: Clock> Inner<V, C> {
         };
         if ops.is_empty() {
             drop(work);
-            return self.end(id, ending).await;
+            return self.end_as(id, kept, ending).await;
         }
         let mut batch = Batch::new();
         let ended = Kept {
             ending: Some(ending),
-            ..kept.clone()
+            ..kept
         };
         rows::put(&mut batch, id, &ended);
         rows::delete_joins(&mut batch, id, joins.len() as u64 - 1);
         let durability = self.options.durability;
+        let entry = Entry {
+            millis: self.millis(),
+            condition: None,
+            id: None,
+            ops,
+        };
         let done = self
-            .log(writer, DOCUMENT, work, ops, None, batch, durability)
+            .log(writer, DOCUMENT, work, entry, batch, durability)
             .await?;
         let (_, receipt) =
             done.ok_or_else(|| Error::new(Kind::Conflict, "a transaction without changes"))?;
@@ -413,7 +461,12 @@ impl<V: Volume, C: Clock> Inner<V, C> {
 
     /// Ends a transaction without a commit of the document. The writer's lock is held.
     async fn end(&self, id: u64, ending: Ending) -> Result<Receipt<V>> {
-        let (mut kept, joins) = self.state(id, |state| (state.kept.clone(), state.joins.len()))?;
+        let kept = self.state(id, |state| state.kept.clone())?;
+        self.end_as(id, kept, ending).await
+    }
+
+    async fn end_as(&self, id: u64, mut kept: Kept, ending: Ending) -> Result<Receipt<V>> {
+        let joins = self.state(id, |state| state.joins.len())?;
         kept.ending = Some(ending);
         let mut batch = Batch::new();
         rows::put(&mut batch, id, &kept);

@@ -3,8 +3,8 @@
 //! | key in `0x33` | value |
 //! |---|---|
 //! | `T` | the number that the next transaction gets |
-//! | `t`, transaction (ordered) | participants, deadline (milliseconds since 1970), when it may be forgotten, meta, how it ended |
-//! | `j`, transaction (ordered), join (ordered) | path, 1 and the match or 0, patch |
+//! | `t`, transaction (ordered) | participants, deadline (milliseconds since 1970), when it may be forgotten, meta, how it ended, ids of those who joined |
+//! | `j`, transaction (ordered), join (ordered) | path, 1 and the match or 0, patch, 1 and the id of whoever may ask again (`once.rs`) or 0 |
 //!
 //! How it ended: 0 not yet; 1 and the commit; 2 and the commit whose state did not match; 3, the commit whose state refused it, where, why; 4 in time
 //! not at all; 5 it was aborted. A patch: 0 and the value that is merged; 1 and an RFC 6902 list as a value; 2 and path operations.
@@ -34,6 +34,8 @@ pub(crate) struct Kept {
     pub deadline: u64,
     pub forget: u64,
     pub meta: Value,
+    /// Of those who joined, once it has ended.
+    pub ids: Vec<u64>,
     pub ending: Option<Ending>,
 }
 
@@ -57,6 +59,8 @@ pub(crate) struct Join {
     pub path: Path,
     pub matching: Option<Match>,
     pub patch: Patch,
+    /// By which he may ask again.
+    pub id: Option<u64>,
 }
 
 fn key(kind: u8, transaction: u64) -> Vec<u8> {
@@ -140,17 +144,22 @@ impl Kept {
             Some(Ending::TimedOut) => out.push(4),
             Some(Ending::Aborted) => out.push(5),
         }
+        put_number(&mut out, self.ids.len() as u64);
+        for id in &self.ids {
+            put_number(&mut out, *id);
+        }
         out
     }
 
     fn decode(bytes: &[u8]) -> Result<Kept> {
         let read = || {
             let mut reader = Reader::new(bytes);
-            let kept = Kept {
+            let mut kept = Kept {
                 participants: reader.number()?,
                 deadline: reader.number()?,
                 forget: reader.number()?,
                 meta: reader.value(0)?,
+                ids: Vec::new(),
                 ending: match reader.u8()? {
                     0 => None,
                     1 => Some(Ending::Committed(reader.number()?)),
@@ -165,6 +174,7 @@ impl Kept {
                     _ => return Err(unreadable("a transaction")),
                 },
             };
+            kept.ids = reader.list(Reader::number)?;
             reader.end()?;
             Ok(kept)
         };
@@ -198,6 +208,10 @@ impl Join {
                 ops.iter().for_each(|op| put_op(&mut out, op));
             }
         }
+        out.push(u8::from(self.id.is_some()));
+        if let Some(id) = self.id {
+            put_number(&mut out, id);
+        }
         out
     }
 
@@ -216,11 +230,17 @@ impl Join {
                 2 => Patch::ops(reader.list(Reader::op)? as Vec<Op>),
                 _ => return Err(unreadable("a participant")),
             };
+            let id = match reader.u8()? {
+                0 => None,
+                1 => Some(reader.number()?),
+                _ => return Err(unreadable("a participant")),
+            };
             reader.end()?;
             Ok(Join {
                 path,
                 matching,
                 patch,
+                id,
             })
         };
         read().map_err(|error: crate::Error| unreadable("a participant").with_source(error))
@@ -257,6 +277,7 @@ mod tests {
                 deadline: 1 << 40,
                 forget: 1 << 41,
                 meta: Value::from("x"),
+                ids: [7, u64::MAX].into(),
                 ending,
             };
             assert_eq!(Kept::decode(&kept.encode()).unwrap(), kept);
@@ -274,6 +295,7 @@ mod tests {
                     path: "a(id=x)".parse().unwrap(),
                     matching,
                     patch: patch.clone(),
+                    id: Some(1 << 53),
                 };
                 assert_eq!(Join::decode(&join.encode()).unwrap(), join);
             }

@@ -1,6 +1,10 @@
 //! Watching a path: the state, then every later commit that touches it.
 
-use super::{Commit, Documents, Path, Pattern, Value, documents::Inner, rows::DOCUMENT};
+use super::{
+    Commit, Documents, Path, Pattern, Value,
+    documents::{Inner, no_commit},
+    rows::DOCUMENT,
+};
 use crate::{
     Error, Kind, Result,
     engine::Direction,
@@ -59,6 +63,15 @@ impl<V: Volume, C: Clock> Documents<V, C> {
     ) -> Result<Watch<V, C>> {
         self.0.clone().watch(DOCUMENT, pattern, from_commit.into())
     }
+
+    /// Goes on with a watch that somebody had before, in another process say: each commit behind `seen` that touches `pattern`. The state is
+    /// not told again, unless retention has removed commits meanwhile.
+    ///
+    /// # Errors
+    /// `InvalidInput` for a key whose field was not declared; `OutOfRange` for a commit that is not there yet.
+    pub fn watch_behind(&self, pattern: &Pattern, seen: u64) -> Result<Watch<V, C>> {
+        self.0.clone().watch_behind(DOCUMENT, pattern, seen)
+    }
 }
 
 impl<V: Volume, C: Clock> Inner<V, C> {
@@ -79,6 +92,23 @@ impl<V: Volume, C: Clock> Inner<V, C> {
             missed: 0,
             inner: self,
         })
+    }
+}
+
+impl<V: Volume, C: Clock> Inner<V, C> {
+    pub(super) fn watch_behind(
+        self: Arc<Self>,
+        scope: u64,
+        pattern: &Pattern,
+        seen: u64,
+    ) -> Result<Watch<V, C>> {
+        let current = self.tip(scope)?.commit;
+        if seen > current {
+            return Err(no_commit(seen, current));
+        }
+        let mut watch = self.watch(scope, pattern, None)?;
+        watch.seen = Some(seen);
+        Ok(watch)
     }
 }
 

@@ -1,7 +1,7 @@
 //! One patch, one commit.
 
 use super::{
-    Documents, Match, Op, Patch, Path, ToPath,
+    Documents, Match, Once, Op, Patch, Path, ToPath,
     documents::{Inner, Writer, check_durability},
     entry::Entry,
     meta,
@@ -17,7 +17,6 @@ use crate::{
     engine::{Batch, Durability, Receipt},
     port::{Clock, Volume},
 };
-use alloc::vec::Vec;
 
 /// Numbers of nodes that are reserved at once.
 const NODES: u64 = 1024;
@@ -57,7 +56,26 @@ impl<V: Volume, C: Clock> Documents<V, C> {
         let path = path.to_path()?;
         let matching = matching.into();
         self.0
-            .patch(DOCUMENT, &path, &patch, matching, durability)
+            .patch(DOCUMENT, &path, &patch, matching, None, durability)
+            .await
+    }
+
+    /// As [`patch`](Documents::patch), for somebody who may have to ask again: what was made when it was asked before is not made
+    /// again, and its commit is returned.
+    ///
+    /// # Errors
+    /// See [`patch`](Documents::patch). `OutOfRange` when it is asked again and retention has removed what would tell.
+    pub async fn patch_once(
+        &self,
+        path: impl ToPath,
+        patch: Patch,
+        matching: impl Into<Option<Match>>,
+        once: Once,
+    ) -> Result<u64> {
+        let path = path.to_path()?;
+        let (matching, durability) = (matching.into(), self.0.options.durability);
+        self.0
+            .patch(DOCUMENT, &path, &patch, matching, Some(once), durability)
             .await
     }
 }
@@ -69,10 +87,16 @@ impl<V: Volume, C: Clock> Inner<V, C> {
         path: &Path,
         patch: &Patch,
         matching: Option<Match>,
+        once: Option<Once>,
         durability: Durability,
     ) -> Result<u64> {
         check_durability(durability)?;
         let mut writer = self.writer.lock().await;
+        if let Some(commit) = self.made(scope, once).await? {
+            drop(writer);
+            self.settle(durability).await?;
+            return Ok(commit);
+        }
         let path = self.keys().resolve(path)?;
         let tip = self.tip(scope)?;
         let mut work = self.work(&writer, scope, tip.base);
@@ -84,16 +108,14 @@ impl<V: Volume, C: Clock> Inner<V, C> {
         let condition = matching
             .filter(|_| scope != DOCUMENT)
             .map(|pattern| (path, pattern));
+        let entry = Entry {
+            millis: self.millis(),
+            condition,
+            id: once.map(|once| once.id),
+            ops,
+        };
         let done = self
-            .log(
-                &mut writer,
-                scope,
-                work,
-                ops,
-                condition,
-                Batch::new(),
-                durability,
-            )
+            .log(&mut writer, scope, work, entry, Batch::new(), durability)
             .await?;
         drop(writer);
         match done {
@@ -105,25 +127,29 @@ impl<V: Volume, C: Clock> Inner<V, C> {
         }
     }
 
+    /// Returns once everything that was committed has reached `durability`.
+    pub(super) async fn settle(&self, durability: Durability) -> Result<()> {
+        self.store.commit(Batch::new(), durability).await.map(drop)
+    }
+
     /// The tree as it is now, to be changed by the one who holds the writer's lock.
     pub(super) fn work(&self, writer: &Writer, scope: u64, base: u64) -> Work<V> {
         let view = self.store.view();
         Work::new(Reader { view }, scope, base, writer.next_node)
     }
 
-    /// Commits what `work` has changed by `ops`, together with `batch`. `None` if that is nothing at all.
-    #[allow(clippy::too_many_arguments)]
+    /// Commits what `work` has changed by the operations of `entry`, together with `batch`. `None` if that is nothing at all.
     pub(super) async fn log(
         &self,
         writer: &mut Writer,
         scope: u64,
         work: Work<V>,
-        ops: Vec<Op>,
-        condition: Option<(Path, Match)>,
+        entry: Entry,
         mut batch: Batch,
         durability: Durability,
     ) -> Result<Option<(u64, Receipt<V>)>> {
-        if ops.iter().all(|op| matches!(op, Op::Test { .. })) {
+        let tests = |op: &Op| matches!(op, Op::Test { .. });
+        if entry.ops.iter().all(tests) {
             return Ok(None);
         }
         let commit = self.tip(scope)?.commit + 1;
@@ -134,11 +160,6 @@ impl<V: Volume, C: Clock> Inner<V, C> {
             let first = self.store.submit(tree, Durability::Local).await?;
             first.wait(Durability::Local).await?;
         }
-        let entry = Entry {
-            millis: self.millis(),
-            condition,
-            ops,
-        };
         batch.put(LOG, log_key(scope, commit), entry.encode());
         let next_node = work.next_node();
         let mut reserved = writer.reserved;

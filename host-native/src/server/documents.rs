@@ -302,14 +302,9 @@ async fn watch_events(State(shared): App, Query(query): Asked, headers: HeaderMa
         .and_then(|id| id.to_str().ok()?.parse::<u64>().ok());
     let tree = shared.tree(query.get("scope"))?;
     let watch = match last {
-        Some(commit) => match tree.watch(&pattern, commit) {
-            Ok(mut watch) => {
-                // It had this state.
-                watch.next().await?;
-                watch
-            }
+        Some(commit) => match tree.watch_behind(&pattern, commit) {
             Err(error) if error.kind() == Kind::OutOfRange => tree.watch(&pattern, None)?,
-            Err(error) => return Err(error.into()),
+            watch => watch?,
         },
         None => tree.watch(&pattern, number(&query, "from")?)?,
     };

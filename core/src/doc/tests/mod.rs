@@ -1,6 +1,7 @@
 mod documents;
 mod json;
 mod matching;
+mod once;
 mod paths;
 mod properties;
 mod retention;
