@@ -60,11 +60,12 @@ for (const name of ["worker", "index", "inline", "slim"]) {
 for (const name of ["node", "node-worker"]) {
   await writeFile(join(dist, `${name}.js`), await bundle(`src/${name}.ts`, { platform: "node" }));
 }
+await writeFile(join(dist, "react.js"), await bundle("src/react.ts", { external: ["react"] }));
 await writeFile(join(dist, "workerd.js"), await bundle("src/workerd.ts", { external: ["*.wasm"] }));
 
 // The types of the public surface; `tsc` wrote them.
 const types = join(root, "build/types/npm/src");
 for (const file of await readdir(types)) {
-  if (/^(index|node|inline|slim|workerd|errors|options|store)\.d\.ts$/.test(file)) await cp(join(types, file), join(dist, file));
+  if (/^(index|node|inline|slim|workerd|public|react|errors|options|store|doc|doc-types|value)\.d\.ts$/.test(file)) await cp(join(types, file), join(dist, file));
 }
 for (const name of ["LICENSE-MIT", "LICENSE-APACHE"]) await cp(join(root, "..", name), join(root, name));

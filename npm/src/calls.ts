@@ -2,8 +2,8 @@
 
 import { type WireError, LittoralError, fromWire, toWire } from "./errors.js";
 
-/** One call: number, method, arguments. */
-export type Call = [id: number, method: string, args: unknown[]];
+/** One call: number, method, arguments, and whether somebody else was asked before, of whom nobody knows how far he came. */
+export type Call = [id: number, method: string, args: unknown[], again?: boolean];
 
 /** One answer: number, value or error. */
 export type Answer = [id: number, value: unknown, error?: WireError];
@@ -46,13 +46,13 @@ export class Caller {
   }
 
   /** Calls `method` on the other side. An abort ends the waiting; the call itself may have happened. */
-  call<T>(method: string, args: unknown[], options: { signal?: AbortSignal | undefined; transfer?: Transferable[] } = {}): Promise<T> {
-    const { signal, transfer } = options;
+  call<T>(method: string, args: unknown[], options: { signal?: AbortSignal | undefined; transfer?: Transferable[]; again?: boolean } = {}): Promise<T> {
+    const { signal, transfer, again = false } = options;
     if (this.#ended) return Promise.reject(this.#ended);
     if (signal?.aborted) return Promise.reject(signal.reason);
     return new Promise<T>((resolve, reject) => {
       const id = this.#next++;
-      const call: Call = [id, method, args];
+      const call: Call = [id, method, args, again];
       const waiting: Waiting = { call, resolve, reject };
       if (signal) {
         const abort = () => {
@@ -97,6 +97,7 @@ export class Caller {
   connect(send: Send | undefined): void {
     this.#send = send;
     this.#calls = [...this.#waiting.values()].map(({ call }) => call);
+    for (const call of this.#calls) call[3] = true;
     this.#transfer = [];
     this.#cancelled = [];
     if (this.#calls.length > 0) this.#schedule();
@@ -154,6 +155,12 @@ export type Handler = (method: string, args: any[], running: Running) => unknown
 export class Running {
   #controller: AbortController | undefined;
   #aborted = false;
+  /** Somebody else was asked before, and nobody knows how far he came. */
+  readonly again: boolean;
+
+  constructor(again: boolean) {
+    this.again = again;
+  }
 
   /** Aborted when nobody waits any more. Made for those who ask for it: that costs more than a small call. */
   get cancelled(): AbortSignal {
@@ -189,8 +196,9 @@ export class Callee {
 
   /** Takes calls; what is none is left alone. */
   receive({ calls, cancelled }: Message): void {
-    if (Array.isArray(cancelled)) for (const id of cancelled) this.#running.get(id)?.abort();
     for (const call of lists(calls)) if (Array.isArray(call[2])) void this.#run(call as Call);
+    // Also those that came in the same message.
+    if (Array.isArray(cancelled)) for (const id of cancelled) this.#running.get(id)?.abort();
   }
 
   /** Everything that is running is answered with this error. */
@@ -203,8 +211,8 @@ export class Callee {
     this.#flush();
   }
 
-  async #run([id, method, args]: Call): Promise<void> {
-    const running = new Running();
+  async #run([id, method, args, again]: Call): Promise<void> {
+    const running = new Running(again === true);
     this.#running.set(id, running);
     let answer: Answer;
     try {

@@ -10,6 +10,8 @@ import type { EngineOptions, StorageMode } from "./options.js";
 /** Bytes, a compiled module, a response, or an address to fetch it from. */
 export type WasmSource = InitInput | Promise<Response | WebAssembly.Module | BufferSource>;
 
+type Method = (...args: unknown[]) => unknown;
+
 /** A larger blob is handed over piece by piece. */
 const WHOLE = 1 << 20;
 /** From here on WebCrypto hashes; docs/browser.md has what was measured. */
@@ -162,6 +164,10 @@ export class Host {
 
   #call(method: string, args: any[], running: Running): unknown {
     const engine = this.#engine;
+    const cancel = () => {
+      const { cancelled } = running;
+      return new Promise<unknown>((resolve) => (cancelled.aborted ? resolve(undefined) : cancelled.addEventListener("abort", resolve, { once: true })));
+    };
     switch (method) {
       case "put":
         return this.#put(args[0]);
@@ -190,7 +196,28 @@ export class Host {
       case "verify":
       case "reclaim":
       case "stats":
-        return (engine[method] as (...args: unknown[]) => unknown)(...args);
+      case "docRead":
+      case "docHistory":
+      case "docDiff":
+      case "docCommit":
+      case "docDeclareKey":
+      case "docSnapshot":
+      case "docScope":
+      case "docScopes":
+      case "docBegin":
+      case "docTransaction":
+      case "docAbort":
+        return (engine[method] as Method).call(engine, ...args);
+      case "docNext":
+      case "docOutcome":
+        return (engine[method] as Method).call(engine, ...args, cancel());
+      // The last argument says since when it may have been done already.
+      case "docPatch":
+      case "docPromote":
+      case "docJoin":
+        return (engine[method] as Method).call(engine, ...(running.again ? args : args.slice(0, -1)));
+      case "docDrop":
+        return engine.docDrop(args[0], running.again);
       default:
         throw new LittoralError("NotImplemented", `there is no call ${method}`);
     }

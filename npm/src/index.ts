@@ -13,9 +13,7 @@ import { openWith } from "./browser.js";
 import type { OpenOptions } from "./options.js";
 import type { Store } from "./store.js";
 
-export { LittoralError, type ErrorCode } from "./errors.js";
-export type { Backend, OpenOptions, Remote, StorageMode } from "./options.js";
-export type { Blobs, CallOptions, Content, Pending, Pointer, QueueItem, Roots, Stat, Stats, Status, Store, Verified } from "./store.js";
+export * from "./public.js";
 
 /** Opens the store of this name, or makes one. Several tabs may have it open. */
 export function open(name: string, options: OpenOptions = {}): Promise<Store> {

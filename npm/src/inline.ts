@@ -10,9 +10,7 @@ import { openWith } from "./browser.js";
 import type { OpenOptions } from "./options.js";
 import type { Store } from "./store.js";
 
-export { LittoralError, type ErrorCode } from "./errors.js";
-export type { Backend, OpenOptions, Remote, StorageMode } from "./options.js";
-export type { Blobs, CallOptions, Content, Pending, Pointer, QueueItem, Roots, Stat, Stats, Status, Store, Verified } from "./store.js";
+export * from "./public.js";
 
 let module: Promise<ArrayBuffer> | undefined;
 

@@ -12,9 +12,7 @@ import { type OpenOptions, type StorageMode, checkName } from "./options.js";
 import { Board, Store } from "./store.js";
 import type { ToPage } from "./tab.js";
 
-export { LittoralError, type ErrorCode } from "./errors.js";
-export type { Backend, OpenOptions, Remote, StorageMode } from "./options.js";
-export type { Blobs, CallOptions, Content, Pending, Pointer, QueueItem, Roots, Stat, Stats, Status, Store, Verified } from "./store.js";
+export * from "./public.js";
 
 /** Opens the store in the file `path` (`NAME.littoral` when left out), or makes one. One process has it open at a time. */
 export async function open(name: string, options: OpenOptions = {}): Promise<Store> {

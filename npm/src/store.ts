@@ -1,6 +1,7 @@
 // What users call.
 
 import type { Caller } from "./calls.js";
+import { Doc } from "./doc.js";
 import { type ErrorCode, LittoralError } from "./errors.js";
 import type { StorageMode } from "./options.js";
 
@@ -105,6 +106,8 @@ export class Store implements AsyncDisposable {
   readonly blobs: Blobs;
   /** Names that point at blobs. */
   readonly roots: Roots;
+  /** One tree of values with all its history. */
+  readonly doc: Doc;
   /** Where it is kept, and why there. */
   readonly storageMode: StorageMode;
   #caller: Caller;
@@ -120,6 +123,7 @@ export class Store implements AsyncDisposable {
     this.storageMode = mode;
     this.blobs = new Blobs(caller);
     this.roots = new Roots(caller);
+    this.doc = new Doc(caller);
   }
 
   /** What the remote has not acknowledged, as far as this page was told. */

@@ -3,7 +3,7 @@
 // Web Locks say whose turn it is: the worker that holds the lock owns the engine, all others wait for it and reach the owner
 // over a channel of their own. When the owner goes, however it goes, the lock falls to the next one, which opens the store and
 // calls out; everybody then asks it again what was not answered. Asking again is safe: a blob is put under the hash of its
-// bytes, and roots move by compare-and-swap.
+// bytes, roots move by compare-and-swap, and a change of the document has a number of its own by which the log tells whether it was made.
 
 import { type Message, Callee, Caller, type Running } from "./calls.js";
 import { LittoralError, type WireError, toWire, wrap } from "./errors.js";
@@ -121,10 +121,10 @@ export class Tab {
     if (method === "open") return this.#mode.promise;
     if (method === "close") return this.#close(args[0]);
     const host = this.#host;
-    if (!host) return this.#owner.call(method, args, { signal: running.cancelled });
+    if (!host) return this.#owner.call(method, args, { signal: running.cancelled, again: running.again });
     return host.call(method, args, running).catch((error) => {
       // The store went to another tab in the middle of it.
-      if (this.#host !== host && !this.#closing) return this.#owner.call(method, args, { signal: running.cancelled });
+      if (this.#host !== host && !this.#closing) return this.#owner.call(method, args, { signal: running.cancelled, again: true });
       throw error;
     });
   }
@@ -241,6 +241,10 @@ export class Tab {
       };
       this.#channels.set(id, { channel, callee });
       void navigator.locks.request(`littoral:tab:${id}`, { mode: "shared" }, () => {
+        // This tab may have slept meanwhile: that channel is closed.
+        if (this.#channels.get(id)?.channel !== channel) return;
+        // What still runs for it need not.
+        callee.fail(new LittoralError("Closed", "the tab is gone"));
         channel.close();
         this.#channels.delete(id);
       });

@@ -12,9 +12,7 @@ import { MemoryVolume } from "./memory.js";
 import { type OpenOptions, type StorageMode, checkName } from "./options.js";
 import { Board, Store } from "./store.js";
 
-export { LittoralError, type ErrorCode } from "./errors.js";
-export type { Backend, OpenOptions, Remote, StorageMode } from "./options.js";
-export type { Blobs, CallOptions, Content, Pending, Pointer, QueueItem, Roots, Stat, Stats, Status, Store, Verified } from "./store.js";
+export * from "./public.js";
 
 /** Makes a store in memory; `backend` must say so. */
 export async function open(name: string, options: OpenOptions = {}): Promise<Store> {

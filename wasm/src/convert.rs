@@ -51,6 +51,22 @@ pub(crate) fn number(n: u64) -> JsValue {
     JsValue::from_f64(n as f64)
 }
 
+/// A whole number that is not negative.
+pub(crate) fn whole(n: f64) -> Result<u64> {
+    // `as` takes what is beyond to the limits, and NaN to 0.
+    match n >= 0.0 {
+        true => Ok(n as u64),
+        false => Err(Error::new(
+            Kind::InvalidInput,
+            alloc::format!("{n} is no offset and no commit"),
+        )),
+    }
+}
+
+pub(crate) fn maybe_whole(n: Option<f64>) -> Result<Option<u64>> {
+    n.map(whole).transpose()
+}
+
 /// Milliseconds.
 pub(crate) fn time(time: Duration) -> JsValue {
     JsValue::from_f64(time.as_secs_f64() * 1000.0)

@@ -1,7 +1,10 @@
 //! One open store.
 
-use crate::convert::{
-    Pieces, Source, array, bytes, maybe_pointer, number, object, pointer, promise,
+use crate::{
+    convert::{
+        Pieces, Source, array, bytes, maybe_pointer, number, object, pointer, promise, whole,
+    },
+    doc::Opened,
 };
 use alloc::{string::String, vec::Vec};
 use core::time::Duration;
@@ -25,7 +28,7 @@ pub(crate) type Remote = HttpBlobs<Fetch>;
 
 /// An open store. Its methods return promises; pointers are 64 hex digits; a rejection is an `Error` with a `code`.
 #[wasm_bindgen]
-pub struct Engine(pub(crate) Side);
+pub struct Engine(pub(crate) Side, pub(crate) Opened);
 
 /// With a remote or without.
 #[derive(Clone)]
@@ -57,7 +60,7 @@ impl Engine {
             options.memory_budget = 16 << 20;
             let store = Store::open(volume, &Browser, options).await?;
             let Some(url) = url else {
-                return Ok(Engine(Side::Alone(Alone::start(store))));
+                return Ok(Engine(Side::Alone(Alone::start(store)), Opened::default()));
             };
             let mut remote = HttpBlobs::new(Fetch, &url)?;
             if let Some(token) = token {
@@ -70,7 +73,7 @@ impl Engine {
             let pair = Pair::open(store, remote, Browser, options).await?;
             let driven = pair.clone();
             spawn_local(async move { driven.drive().await });
-            Ok(Engine(Side::Pair(pair)))
+            Ok(Engine(Side::Pair(pair), Opened::default()))
         })
     }
 
@@ -97,7 +100,7 @@ impl Engine {
     pub fn range(&self, hex: String, from: f64, to: f64) -> Promise {
         let side = self.0.clone();
         promise(async move {
-            let (from, to) = (offset(from)?, offset(to)?);
+            let (from, to) = (whole(from)?, whole(to)?);
             let found = match &side {
                 Side::Pair(pair) => pair.get_range(&pointer(&hex)?, from..to).await?,
                 Side::Alone(alone) => alone.blobs.get_range(&pointer(&hex)?, from..to).await?,
@@ -216,16 +219,20 @@ impl Engine {
 
     /// Closes the store; uploads go on for at most `patience` milliseconds before.
     pub fn close(&self, patience: f64) -> Promise {
-        let side = self.0.clone();
+        let (side, opened) = (self.0.clone(), self.1.clone());
         promise(async move {
-            match &side {
+            let closed = match &side {
                 Side::Pair(pair) => {
                     let patience = Duration::from_millis(patience as u64);
-                    pair.close(patience).await?;
+                    pair.close(patience).await.map(drop)
                 }
-                Side::Alone(alone) => alone.blobs.store().close().await?,
+                Side::Alone(alone) => alone.blobs.store().close().await,
+            };
+            if let Some(document) = opened.get() {
+                // The store under it is closed already: this ends who watches.
+                let _ = document.close().await;
             }
-            Ok(JsValue::UNDEFINED)
+            closed.map(|()| JsValue::UNDEFINED)
         })
     }
 }
@@ -295,17 +302,5 @@ impl Alone {
         // What is left over is taken away at the next opening.
         spawn_local(async move { drop(blobs.sweep().await) });
         alone
-    }
-}
-
-/// A whole number that is not negative.
-fn offset(n: f64) -> Result<u64> {
-    // `as` takes what is beyond to the limits, and NaN to 0.
-    match n >= 0.0 {
-        true => Ok(n as u64),
-        false => Err(Error::new(
-            Kind::InvalidInput,
-            alloc::format!("an offset of {n}"),
-        )),
     }
 }

@@ -7,6 +7,8 @@
 //! |---|---|
 //! | `engine.rs` | [`Engine`]: opening, blobs, roots, closing |
 //! | `queue.rs` | its queue, its status, and looking after it |
+//! | `doc.rs` | its document: reading, changing, and what it tells; `Value::encode` is how values travel |
+//! | `scope.rs`, `transaction.rs` | scopes of the document, and transactions with several participants |
 //! | `convert.rs` | values of JavaScript |
 #![no_std]
 #![forbid(unsafe_code)]
@@ -24,8 +26,11 @@ extern crate std;
 #[cfg(feature = "conformance")]
 mod conformance;
 mod convert;
+mod doc;
 mod engine;
 mod queue;
+mod scope;
+mod transaction;
 
 #[cfg(feature = "conformance")]
 pub use conformance::conformance;
