@@ -16,11 +16,18 @@ const PLACES: Record<Place, { label: string; path: string }> = {
   refused: { label: "Refused", path: "M10 4v7m0 4v.5M3 17 10 3l7 14z" },
 };
 
+interface Shown {
+  element: HTMLElement;
+  place: HTMLElement;
+  said: HTMLElement;
+  button: HTMLButtonElement;
+}
+
 /** Shows a shelf as a grid. */
 export class Files {
   #shelf: Shelf;
   #preview: Preview;
-  #shown = new Map<string, { element: HTMLElement; place: HTMLElement; button: HTMLButtonElement }>();
+  #shown = new Map<string, Shown>();
 
   constructor(shelf: Shelf) {
     this.#shelf = shelf;
@@ -80,6 +87,7 @@ export class Files {
   #make(item: Item) {
     const { card } = item;
     const place = h("span", { class: "place" });
+    const said = h("span", { class: "said" });
     const picture = card.picture
       ? h("img", { src: card.picture, alt: "", loading: "lazy", decoding: "async" })
       : h("span", { class: card.words ? "words" : "kind" }, card.words ?? kind(card.name));
@@ -88,14 +96,16 @@ export class Files {
       { type: "button", class: "file", onclick: () => void this.#preview.show(item) },
       h("span", { class: "picture", "aria-hidden": true }, picture),
       h("span", { class: "name" }, card.name),
+      said,
       h("span", { class: "about" }, h("span", {}, `${bytes(card.size)} · ${ago(new Date(card.added))}`), place),
     );
-    const made = { element: h("li", {}, button), place, button };
+    const made = { element: h("li", {}, button), place, said, button };
     this.#shown.set(item.id, made);
     return made;
   }
 
-  #place({ place, button }: { place: HTMLElement; button: HTMLButtonElement }, item: Item): void {
+  #place({ place, said, button }: Shown, item: Item): void {
+    setText(said, this.#shelf.logbook.caption(item.id));
     button.disabled = item.place === "saving";
     if (place.dataset.place === item.place) return;
     const { label, path } = PLACES[item.place];

@@ -3,6 +3,7 @@
 import type { QueueItem, Stats, Status, Store } from "littoral";
 import { byId, calmly, h } from "./dom.js";
 import type { Network } from "./network.js";
+import { History } from "./history.js";
 import { note } from "./notice.js";
 import { said } from "./shelf.js";
 import { ago, bytes, count } from "./words.js";
@@ -21,12 +22,14 @@ export class Inspector {
   #network: Network;
   #status: Status | undefined;
   #open = false;
+  #history: History;
   #panels: Record<"storage" | "queue" | "engine" | "blobs", HTMLElement>;
   readonly look: () => void;
 
   constructor(store: Store, network: Network) {
     this.#store = store;
     this.#network = network;
+    this.#history = new History(store.doc);
     this.look = calmly(() => (this.#open ? this.#look() : Promise.resolve()), PAUSE);
     this.#panels = { storage: h("div"), queue: h("div"), engine: h("div"), blobs: h("div") };
     byId("panels").replaceChildren(
@@ -42,6 +45,7 @@ export class Inspector {
         this.#action("Verify everything", () => this.#verify()),
         this.#action("Give back free space", () => this.#reclaim()),
       ]),
+      panel("Document", this.#history.element, [this.#action("Write a snapshot", () => this.#snapshot())]),
       panel("Blobs", this.#panels.blobs, []),
     );
   }
@@ -63,6 +67,7 @@ export class Inspector {
       this.#store.quota(),
       first(this.#store.queue(), LOOKED),
       first(this.#store.blobs.list({ here: true }), LOOKED),
+      this.#history.look(),
     ]);
     this.#panels.storage.replaceChildren(facts(this.#storage(stats, room)));
     this.#panels.queue.replaceChildren(facts(this.#queue()), queueTable(queue));
@@ -124,6 +129,11 @@ export class Inspector {
 
   async #reclaim(): Promise<string> {
     return `${bytes(await this.#store.reclaim())} given back.`;
+  }
+
+  async #snapshot(): Promise<string> {
+    const { commit } = await this.#store.doc.snapshot();
+    return `The document up to commit ${commit} is in sorted tables.`;
   }
 
   async #sync(): Promise<string> {

@@ -39,6 +39,7 @@ export class Preview {
         { class: "facts" },
         ...facts(item).flatMap(([term, value]) => [h("dt", {}, term), h("dd", { class: term === "SHA-256" ? "mono" : "" }, value)]),
       ),
+      this.#caption(item),
       h("p", { class: "choices" }, save, this.#removal(item)),
     );
     this.#dialog.showModal();
@@ -64,6 +65,18 @@ export class Preview {
       return h("pre", { tabindex: 0 }, new TextDecoder().decode(start));
     }
     return h("p", {}, "This kind of file is not shown here.");
+  }
+
+  /** What is said of the file; kept as soon as it is said. */
+  #caption({ id, card }: Item): HTMLElement {
+    const input = h("input", { id: "caption", type: "text", maxlength: 200, autocomplete: "off", value: this.#shelf.logbook.caption(id) });
+    input.addEventListener("change", () => {
+      this.#shelf.logbook.describe(id, card, input.value.trim()).then(
+        () => announce("The caption is kept."),
+        (error) => note(`The caption was not kept: ${said(error)}`),
+      );
+    });
+    return h("div", { class: "caption" }, h("label", { for: "caption" }, "Caption"), input);
   }
 
   /** Asks once more before it removes. */

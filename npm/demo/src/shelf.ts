@@ -1,11 +1,13 @@
 // The shelf: what is on it, and how that is kept in the store.
 //
 // A file is a blob. Beside it there is a card, a small blob of JSON with its name and a thumbnail, and a root `shelf/ID` that
-// points at the card. So every file is independent of the others, and two devices never contend for one list.
+// points at the card. So every file is independent of the others, and two devices never contend for one list. What comes, what goes and what is said of a
+// file is in the store's document as well, with its history.
 
 import { type Pointer, type QueueItem, type Status, type Store, LittoralError } from "littoral";
 import { calmly } from "./dom.js";
 import { type Glimpse, glimpse } from "./glimpse.js";
+import { Logbook } from "./logbook.js";
 
 /** What a card says. */
 export interface Card extends Glimpse {
@@ -42,6 +44,7 @@ const PAUSE = 150;
 export class Shelf extends EventTarget {
   readonly store: Store;
   readonly items = new Map<string, Item>();
+  readonly logbook: Logbook;
   /** What is in the queue, by pointer and by root. */
   #queue = new Map<string, QueueItem>();
   #here = new Set<Pointer>();
@@ -53,6 +56,8 @@ export class Shelf extends EventTarget {
   constructor(store: Store) {
     super();
     this.store = store;
+    this.logbook = new Logbook(store);
+    this.logbook.addEventListener("change", () => this.#changed());
     this.look = calmly(() => this.#look(), PAUSE);
     this.#others.onmessage = () => void this.load();
   }
@@ -127,6 +132,7 @@ export class Shelf extends EventTarget {
       card.blob = await this.store.blobs.put(file);
       item.pointer = await this.store.blobs.put(JSON.stringify(card));
       await this.store.roots.move(PREFIX + id, undefined, item.pointer);
+      await this.logbook.added(id, card);
     } catch (error) {
       this.items.delete(id);
       this.#changed();
@@ -140,6 +146,7 @@ export class Shelf extends EventTarget {
   async remove({ id, card, pointer }: Item): Promise<void> {
     if (!pointer) return;
     await this.store.roots.move(PREFIX + id, pointer, undefined);
+    await this.logbook.removed(id);
     this.items.delete(id);
     // The same bytes may be on the shelf twice.
     const shared = [...this.items.values()].some((other) => other.card.blob === card.blob);

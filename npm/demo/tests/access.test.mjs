@@ -82,6 +82,44 @@ describe("the page", () => {
     await page.close();
   });
 
+  test("shows what was said of a file, and every commit of it with the keyboard", async () => {
+    const page = await scene.open(browser);
+    await drop(page, { "history.txt": "once upon a time" });
+    await untilText(page, "#files", "history.txt");
+    const file = await page.evaluateHandle(() => [...document.querySelectorAll(".file")].find((file) => file.textContent.includes("history.txt")));
+    await page.waitForFunction((file) => !file.disabled, {}, file);
+    for (const caption of ["A tale", "A tall tale"]) {
+      await file.press("Enter");
+      await page.waitForSelector("#preview[open] #caption");
+      await page.$eval("#caption", (input) => input.select());
+      await page.type("#caption", caption);
+      await page.keyboard.press("Tab");
+      await page.waitForFunction((file, caption) => file.querySelector(".said").textContent === caption, {}, file, caption);
+      await page.keyboard.press("Escape");
+    }
+    await page.click('a[href="#inspector"]');
+    const shown = () => page.$eval("#commit", (slider) => [slider.max, slider.value, slider.getAttribute("aria-valuetext"), document.querySelector("#commit-what").textContent]);
+    await page.waitForFunction(() => document.querySelector(".tree").textContent.includes("A tall tale"));
+    const [max, value, said, what] = await shown();
+    assert.equal(value, max);
+    assert.match(said, /set files\..*caption.* to "A tall tale"/);
+    assert.equal(what, `Commit ${max} of ${max}, just now`);
+    assert.equal(await page.$eval(".tree .leaf.changed", (leaf) => leaf.textContent), 'caption"A tall tale"changed');
+    await page.focus("#commit");
+    await page.keyboard.press("ArrowLeft");
+    await page.waitForFunction(() => document.querySelector(".tree").textContent.includes("A tale"));
+    assert.equal(await page.$eval(".tree .leaf.new", (leaf) => leaf.textContent), 'caption"A tale"new');
+    await page.keyboard.press("Home");
+    await untilText(page, "#commit-what", "Commit 0 of");
+    assert.match(await page.$eval(".ops", (ops) => ops.textContent), /the document is empty/);
+    assert.ok(await page.$eval('[aria-label="Earlier commit"]', (button) => button.disabled));
+    await page.click('[aria-label="Later commit"]');
+    await untilText(page, "#commit-what", "Commit 1 of");
+    assert.match(await page.$eval("#live", (live) => live.textContent), /^Commit 1 of .*set files/);
+    await accessible(page, "the history");
+    await page.close();
+  });
+
   test("tells a screen reader what becomes of files, and no running numbers", async () => {
     const page = await scene.open(browser);
     await page.evaluate(() => {
