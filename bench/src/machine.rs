@@ -4,6 +4,7 @@ use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
 use std::{
     fs::{self, File},
+    io::Write,
     path::{Path, PathBuf},
 };
 use tempfile::TempDir;
@@ -80,6 +81,18 @@ pub fn scratch(dir: Option<&Path>, needed: u64) -> Result<TempDir> {
     Ok(tempfile::Builder::new()
         .prefix(&format!("{SCRATCH}{}-", std::process::id()))
         .tempdir_in(&dir)?)
+}
+
+/// Writes `bytes` below `dir` and removes them: a virtual disk finds room for a block when it is first written, at a
+/// fifth of its speed, and whoever comes first would pay that for everybody.
+pub fn provision(dir: &Path, bytes: u64) -> Result<()> {
+    let mut file = tempfile::tempfile_in(dir)?;
+    let block = vec![0x5a; 1 << 20];
+    for _ in 0..bytes.div_ceil(1 << 20) {
+        file.write_all(&block)?;
+    }
+    file.sync_data()?;
+    Ok(())
 }
 
 /// The beginning of a scratch directory's name; its process and a random part follow.

@@ -21,6 +21,9 @@ use runner::Runner;
 use scale::Scale;
 use std::path::PathBuf;
 
+/// Bytes of disk that are written once before anything is measured: what the stores of one workload take together.
+const PROVISIONED: u64 = 4 << 30;
+
 #[derive(clap::Args)]
 pub struct Arguments {
     /// A smoke run of about a minute, whose figures mean little.
@@ -63,6 +66,10 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     )?;
     let rounds = arguments.rounds.unwrap_or(scale.rounds).max(1);
     let scratch = machine::scratch(arguments.dir.as_deref(), scale.disk)?;
+
+    if !arguments.quick {
+        machine::provision(scratch.path(), PROVISIONED)?;
+    }
 
     let mut report = Report {
         date: jiff::Timestamp::now()
