@@ -37,7 +37,7 @@ pub fn options() -> Options {
     options.memory_budget = 1 << 20;
     options.log_size = 64 << 10;
     options.alignment = 512;
-    options.max_size = 224 << 10;
+    options.max_size = 384 << 10;
     options
 }
 

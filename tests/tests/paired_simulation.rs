@@ -47,7 +47,7 @@ fn a_pair_that_removes_queue_entries_before_the_acknowledgement_is_caught() {
 
 #[test]
 fn a_pair_whose_fills_race_deletions_is_caught() {
-    is_caught(Sabotage::FillRacesDelete, 1_000, |_| ());
+    is_caught(Sabotage::FillRacesDelete, 20_000, |_| ());
 }
 
 /// What a store under a pair does wrong, a pair's users notice too.

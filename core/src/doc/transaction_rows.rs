@@ -3,8 +3,8 @@
 //! | key in `0x33` | value |
 //! |---|---|
 //! | `T` | the number that the next transaction gets |
-//! | `t`, transaction (ordered) | participants, deadline (milliseconds since 1970), when it may be forgotten, meta, how it ended, ids of those who joined |
-//! | `j`, transaction (ordered), join (ordered) | path, 1 and the match or 0, patch, 1 and the id of whoever may ask again (`once.rs`) or 0 |
+//! | `t`, transaction (ordered) | participants, deadline (milliseconds since 1970), when it may be forgotten, meta, how it ended, and, if there are any, ids of those who joined |
+//! | `j`, transaction (ordered), join (ordered) | path, 1 and the match or 0, patch, and, if there is one, the id of whoever may ask again (`once.rs`) |
 //!
 //! How it ended: 0 not yet; 1 and the commit; 2 and the commit whose state did not match; 3, the commit whose state refused it, where, why; 4 in time
 //! not at all; 5 it was aborted. A patch: 0 and the value that is merged; 1 and an RFC 6902 list as a value; 2 and path operations.
@@ -144,7 +144,9 @@ impl Kept {
             Some(Ending::TimedOut) => out.push(4),
             Some(Ending::Aborted) => out.push(5),
         }
-        put_number(&mut out, self.ids.len() as u64);
+        if !self.ids.is_empty() {
+            put_number(&mut out, self.ids.len() as u64);
+        }
         for id in &self.ids {
             put_number(&mut out, *id);
         }
@@ -174,7 +176,9 @@ impl Kept {
                     _ => return Err(unreadable("a transaction")),
                 },
             };
-            kept.ids = reader.list(Reader::number)?;
+            if reader.end().is_err() {
+                kept.ids = reader.list(Reader::number)?;
+            }
             reader.end()?;
             Ok(kept)
         };
@@ -208,7 +212,6 @@ impl Join {
                 ops.iter().for_each(|op| put_op(&mut out, op));
             }
         }
-        out.push(u8::from(self.id.is_some()));
         if let Some(id) = self.id {
             put_number(&mut out, id);
         }
@@ -230,10 +233,9 @@ impl Join {
                 2 => Patch::ops(reader.list(Reader::op)? as Vec<Op>),
                 _ => return Err(unreadable("a participant")),
             };
-            let id = match reader.u8()? {
-                0 => None,
-                1 => Some(reader.number()?),
-                _ => return Err(unreadable("a participant")),
+            let id = match reader.end() {
+                Ok(()) => None,
+                Err(_) => Some(reader.number()?),
             };
             reader.end()?;
             Ok(Join {
