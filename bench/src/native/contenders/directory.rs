@@ -14,6 +14,7 @@ use std::{
     io::{ErrorKind, Write},
     path::{Path, PathBuf},
     sync::atomic::{AtomicU64, Ordering},
+    thread,
 };
 
 pub struct Directory;
@@ -104,13 +105,20 @@ impl Store for DirectoryStore {
     }
 
     fn load_blobs(&self, values: Vec<Bytes>) -> Result<()> {
-        let written = values
-            .iter()
-            .map(|value| {
+        let mut written = Vec::with_capacity(values.len());
+        thread::scope(|scope| {
+            let write = |value: &Bytes| {
                 let key = key_of(value);
                 Ok((key, self.write(&key, value)?.1))
-            })
-            .collect::<Result<Vec<_>>>()?;
+            };
+            let threads: Vec<_> = super::parts(&values)
+                .map(|part| scope.spawn(move || part.iter().map(write).collect::<Result<Vec<_>>>()))
+                .collect();
+            for thread in threads {
+                written.append(&mut thread.join().ok().context("a loader panicked")??);
+            }
+            Ok::<_, anyhow::Error>(())
+        })?;
         rustix::fs::syncfs(&self.fans[0].handle)?;
         for (key, path) in written {
             fs::rename(path, self.fan(&key)?.path.join(name(&key)))?;

@@ -87,7 +87,7 @@ impl Store for FjallStore {
     }
 
     fn load_blobs(&self, values: Vec<Bytes>) -> Result<()> {
-        self.ingest(Table::Blobs, hashed_in_order(values))
+        self.ingest(Table::Blobs, hashed_in_order(values)?)
     }
 
     fn load_pairs(&self, pairs: Vec<(Bytes, Bytes)>) -> Result<()> {

@@ -7,7 +7,7 @@ use crate::{
     data::Key,
     native::contender::{Contender, Entry, Reader, Store, Table},
 };
-use anyhow::Result;
+use anyhow::{Context, Result};
 use bytes::Bytes;
 use littoral::{Driver, FileOptions, FileVolume, OsEntropy, block_on, spawn_driver};
 use littoral_core::{
@@ -15,7 +15,7 @@ use littoral_core::{
     blob::{BlobStore, EngineBlobs, Pointer, space::WHOLE},
     engine::{self, Batch, Direction, Durability, KeyRange, Options, Space, View},
 };
-use std::path::Path;
+use std::{path::Path, thread};
 
 pub struct Littoral;
 
@@ -75,23 +75,31 @@ pub struct LittoralStore {
 }
 
 impl LittoralStore {
-    /// Batches that nobody waits for, and one that is synced at the end: a commit survives only
+    /// Batches that nobody waits for, up to one that is synced at the end: a commit survives only
     /// with all that came before it.
-    fn load<T>(&self, entries: Vec<T>, add: impl Fn(&mut Batch, T) -> usize) -> Result<()> {
-        block_on(async {
-            let mut batch = Batch::new();
-            let mut bytes = 0;
-            for entry in entries {
-                bytes += add(&mut batch, entry);
-                if bytes >= LOAD {
-                    let full = std::mem::take(&mut batch);
-                    self.store.commit(full, Durability::Memory).await?;
-                    bytes = 0;
-                }
+    async fn load<T>(
+        &self,
+        entries: impl Iterator<Item = T>,
+        add: impl Fn(&mut Batch, T) -> usize,
+    ) -> Result<()> {
+        let mut batch = Batch::new();
+        let mut bytes = 0;
+        for entry in entries {
+            bytes += add(&mut batch, entry);
+            if bytes >= LOAD {
+                let full = std::mem::take(&mut batch);
+                self.store.commit(full, Durability::Memory).await?;
+                bytes = 0;
             }
-            self.store.commit(batch, Durability::Strict).await?;
-            Ok(())
-        })
+        }
+        self.store.commit(batch, Durability::Memory).await?;
+        Ok(())
+    }
+
+    /// Everything that was loaded is durable.
+    fn sync(&self) -> Result<()> {
+        block_on(self.store.commit(Batch::new(), Durability::Strict))?;
+        Ok(())
     }
 }
 
@@ -119,19 +127,31 @@ impl Store for LittoralStore {
     }
 
     fn load_blobs(&self, values: Vec<Bytes>) -> Result<()> {
-        self.load(values, |batch, value| {
-            let len = value.len();
-            self.blobs.put_in(batch, Pointer::of(&value), value);
-            len
-        })
+        let load = |part: &[Bytes]| {
+            block_on(self.load(part.iter().cloned(), |batch, value| {
+                let len = value.len();
+                self.blobs.put_in(batch, Pointer::of(&value), value);
+                len
+            }))
+        };
+        thread::scope(|scope| {
+            let threads: Vec<_> = super::parts(&values)
+                .map(|part| scope.spawn(move || load(part)))
+                .collect();
+            threads
+                .into_iter()
+                .try_for_each(|thread| thread.join().ok().context("a loader panicked")?)
+        })?;
+        self.sync()
     }
 
     fn load_pairs(&self, pairs: Vec<(Bytes, Bytes)>) -> Result<()> {
-        self.load(pairs, |batch, (key, value)| {
+        block_on(self.load(pairs.into_iter(), |batch, (key, value)| {
             let len = key.len() + value.len();
             batch.put(space(Table::Pairs), key, value);
             len
-        })
+        }))?;
+        self.sync()
     }
 
     fn reader(&self) -> Result<Box<dyn Reader + '_>> {

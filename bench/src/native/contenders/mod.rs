@@ -12,7 +12,9 @@ mod sqlite;
 
 use super::contender::Contender;
 use crate::data::{Key, key_of};
+use anyhow::{Context, Result};
 use bytes::Bytes;
+use std::thread;
 
 /// Bytes of cache that each of them may use: the same for all, so that none reads from its own
 /// memory what another must read from the system's.
@@ -40,14 +42,29 @@ pub fn all() -> Vec<&'static dyn Contender> {
     ]
 }
 
+/// Threads that load: hashing is most of the work, and what each takes is the same for everybody.
+pub const LOADERS: usize = 2;
+
+/// The values in as many parts as there are loaders.
+fn parts(values: &[Bytes]) -> std::slice::Chunks<'_, Bytes> {
+    values.chunks(values.len().div_ceil(LOADERS).max(1))
+}
+
 /// Values with their hashes in key order: every sorted structure loads fastest that way.
-fn hashed_in_order(values: Vec<Bytes>) -> Vec<(Key, Bytes)> {
-    let mut hashed: Vec<_> = values
-        .into_iter()
-        .map(|value| (key_of(&value), value))
-        .collect();
+fn hashed_in_order(values: Vec<Bytes>) -> Result<Vec<(Key, Bytes)>> {
+    let mut hashed = Vec::with_capacity(values.len());
+    thread::scope(|scope| {
+        let hash = |value: &Bytes| (key_of(value), value.clone());
+        let threads: Vec<_> = parts(&values)
+            .map(|part| scope.spawn(move || part.iter().map(hash).collect::<Vec<_>>()))
+            .collect();
+        for thread in threads {
+            hashed.append(&mut thread.join().ok().context("a loader panicked")?);
+        }
+        Ok::<_, anyhow::Error>(())
+    })?;
     hashed.sort_unstable_by_key(|(key, _)| *key);
-    hashed
+    Ok(hashed)
 }
 
 /// Pairs in key order.
@@ -60,7 +77,6 @@ fn in_order(mut pairs: Vec<(Bytes, Bytes)>) -> Vec<(Bytes, Bytes)> {
 mod tests {
     use super::*;
     use crate::native::contender::{Entry, Store, Table};
-    use anyhow::Result;
 
     /// All that can be opened again.
     fn stores() -> Vec<&'static dyn Contender> {

@@ -73,7 +73,7 @@ impl Store for RedbStore {
     }
 
     fn load_blobs(&self, values: Vec<Bytes>) -> Result<()> {
-        self.insert(Table::Blobs, hashed_in_order(values))
+        self.insert(Table::Blobs, hashed_in_order(values)?)
     }
 
     fn load_pairs(&self, pairs: Vec<(Bytes, Bytes)>) -> Result<()> {

@@ -112,7 +112,7 @@ impl Store for SqliteStore {
     }
 
     fn load_blobs(&self, values: Vec<Bytes>) -> Result<()> {
-        self.load(Table::Blobs, hashed_in_order(values))
+        self.load(Table::Blobs, hashed_in_order(values)?)
     }
 
     fn load_pairs(&self, pairs: Vec<(Bytes, Bytes)>) -> Result<()> {
