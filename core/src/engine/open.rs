@@ -5,10 +5,9 @@
 //! that whatever a crash left in the areas can never come back.
 
 use super::{
-    backup::UNFINISHED,
     batch::{self, Change, Operation},
     codec::{Ref, checksum},
-    device::Device,
+    device::{Device, UNFINISHED},
     disk::Disk,
     extent::{Extent, PAGE, Space},
     log::{self, Area},
@@ -36,12 +35,10 @@ use core::{
 use event_listener::Event;
 
 pub(crate) async fn open<V: Volume>(
-    volume: V,
+    #[allow(unused_mut)] mut device: Device<V>,
     entropy: &impl Entropy,
     options: Options,
 ) -> Result<Store<V>> {
-    #[allow(unused_mut)]
-    let mut device = Device::new(volume);
     #[cfg(feature = "sabotage")]
     {
         device.sabotage = options.sabotage;
