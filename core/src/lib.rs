@@ -37,6 +37,7 @@ mod error;
 mod io;
 pub mod pair;
 pub mod port;
+mod sorted;
 pub mod sync;
 
 pub use error::{Damage, Error, Kind, Result};

@@ -58,7 +58,7 @@ pub(crate) fn whole(n: f64) -> Result<u64> {
         true => Ok(n as u64),
         false => Err(Error::new(
             Kind::InvalidInput,
-            alloc::format!("{n} is no offset and no commit"),
+            "an offset or a commit is a whole number that is not negative",
         )),
     }
 }

@@ -98,11 +98,29 @@ pub fn packages(folder: &Path) -> Result<()> {
 fn engine() -> Result<()> {
     let done = Path::new(FOLDER).join("core.wasm");
     if module("", FOLDER)? || !done.exists() {
-        node("node_modules/binaryen/bin/wasm-opt build/engine_bg.wasm -o build/core.wasm -Oz --strip-debug --strip-producers")
-            .words(FEATURES)
-            .run()?;
+        // What has one caller stays a function if it is not short: gzip finds more in many small functions than in few large ones.
+        // Alignments are hints that nobody takes, and different ones do not compress. The low memory is the end of the stack.
+        optimize(
+            "build/engine_bg.wasm",
+            "-Oz --one-caller-inline-max-function-size 30 --low-memory-unused --dealign --strip-debug --strip-producers",
+        )?;
+        node("scripts/order.mjs build/core.wasm").run()?;
+        optimize(
+            "build/core.wasm",
+            "--reorder-functions-by-name --strip-debug",
+        )?;
     }
     Ok(())
+}
+
+/// `from` through `wasm-opt`, into the module that is published.
+fn optimize(from: &str, how: &str) -> Result<()> {
+    node("node_modules/binaryen/bin/wasm-opt")
+        .arg(from)
+        .words("-o build/core.wasm")
+        .words(how)
+        .words(FEATURES)
+        .run()
 }
 
 /// The engine with the suites that stores are tested with, as it comes from the compiler.

@@ -4,6 +4,7 @@ mod answer;
 mod counted;
 #[cfg(test)]
 mod fake;
+mod json;
 mod requests;
 #[cfg(test)]
 mod tests;
@@ -28,8 +29,8 @@ use core::{fmt, ops::Range};
 use counted::Moved;
 use futures::future::join;
 use requests::{
-    Blobs, JSON_TYPE, LIST_TYPE, Move, MovedTo, Root, Roots, blob_path, chunk_path, chunks_path,
-    root_path,
+    Blobs, JSON_TYPE, LIST_TYPE, MovedTo, Root, Roots, ask_move, blob_path, chunk_path,
+    chunks_path, root_path,
 };
 
 /// Rows asked for at a time, at most.
@@ -263,10 +264,7 @@ impl<H: Http> BlobStore for HttpBlobs<H> {
                 );
             }
             last = Some(row.pointer);
-            rows.push(Listed {
-                pointer: row.pointer,
-                size: row.size,
-            });
+            rows.push(row);
         }
         Ok(rows)
     }
@@ -330,7 +328,7 @@ impl<H: Http> RootStore for HttpBlobs<H> {
         to: Option<Pointer>,
     ) -> Result<()> {
         let path = root_path(name)?;
-        let body = answer::to_json(&Move { from, to })?;
+        let body = ask_move(from, to);
         let header = Some(("content-type", JSON_TYPE.to_string()));
         let response = self.send(Method::Put, &path, header, body).await?;
         if response.status == 409 {
@@ -344,13 +342,15 @@ impl<H: Http> RootStore for HttpBlobs<H> {
             });
         }
         let response = self.expect(response, &[200], Method::Put, &path).await?;
-        let answer: Result<MovedTo> = answer::json(response, JSON).await;
-        match answer {
-            Ok(moved) if moved.pointer == to => Ok(()),
-            Ok(_) => Err(corrupt("that it moved the root elsewhere")),
-            Err(error) => Err(error),
+        let text = self.text(response, Method::Put, &path).await?;
+        let moved: MovedTo = self.parse(&text, Method::Put, &path)?;
+        match moved.pointer == to {
+            true => Ok(()),
+            false => {
+                Err(corrupt("that it moved the root elsewhere")
+                    .context(self.what(Method::Put, &path)))
+            }
         }
-        .map_err(|error| error.context(self.what(Method::Put, &path)))
     }
 
     /// As the trait says; at most 1,000 rows, whatever the limit.
@@ -363,12 +363,12 @@ impl<H: Http> RootStore for HttpBlobs<H> {
         let mut rows: Vec<(String, Pointer)> = Vec::with_capacity(page.roots.len());
         for row in page.roots {
             let last = rows.last().map(|(name, _)| name.as_str()).or(after);
-            if last.is_some_and(|last| last >= row.name.as_str()) {
+            if last.is_some_and(|last| last >= row.0.as_str()) {
                 return Err(
                     corrupt("a list that is out of order").context(self.what(Method::Get, &path))
                 );
             }
-            rows.push((row.name, row.pointer));
+            rows.push(row);
         }
         Ok(rows)
     }

@@ -17,6 +17,11 @@ pub(crate) struct Split<B> {
     body: B,
     /// Read ahead, to see whether the blob is small.
     ahead: VecDeque<Bytes>,
+    pub cut: Cut,
+}
+
+/// What was cut so far. Whatever the stream is, this is one piece of code.
+pub(crate) struct Cut {
     piece: Bytes,
     cutter: Cutter,
     chunk: BytesMut,
@@ -49,12 +54,14 @@ pub(crate) async fn read<B: Body>(mut body: B) -> Result<Read<B>> {
     Ok(Read::Large(Split {
         body,
         ahead,
-        piece: Bytes::new(),
-        cutter: Cutter::new(),
-        chunk: BytesMut::new(),
-        whole: Hasher::new(),
-        size: 0,
-        chunks: 0,
+        cut: Cut {
+            piece: Bytes::new(),
+            cutter: Cutter::new(),
+            chunk: BytesMut::new(),
+            whole: Hasher::new(),
+            size: 0,
+            chunks: 0,
+        },
     }))
 }
 
@@ -73,18 +80,38 @@ impl<B: Body> Split<B> {
     /// The next chunks, about [`GROUP`] bytes of them; none at the end.
     pub async fn group(&mut self) -> Result<Vec<(Chunk, Bytes)>> {
         let mut group = Vec::new();
-        let mut len = 0;
+        while !self.cut.fill(&mut group) {
+            match self.next_piece().await? {
+                Some(piece) => self.cut.piece = piece,
+                None => {
+                    self.cut.end(&mut group);
+                    break;
+                }
+            }
+        }
+        Ok(group)
+    }
+
+    /// The pointer of all that was read.
+    pub fn finish(self) -> Pointer {
+        self.cut.whole.finish()
+    }
+
+    async fn next_piece(&mut self) -> Result<Option<Bytes>> {
+        match self.ahead.pop_front() {
+            Some(piece) => Ok(Some(piece)),
+            None => self.body.next().await,
+        }
+    }
+}
+
+impl Cut {
+    /// Cuts the piece at hand. Whether the group is as large as it should be; otherwise the piece is used up.
+    fn fill(&mut self, group: &mut Vec<(Chunk, Bytes)>) -> bool {
+        let mut len: usize = group.iter().map(|(_, bytes)| bytes.len()).sum();
         while len < GROUP {
             if self.piece.is_empty() {
-                match self.next_piece().await? {
-                    Some(piece) => self.piece = piece,
-                    None => {
-                        if !self.chunk.is_empty() {
-                            group.push(self.take_chunk());
-                        }
-                        break;
-                    }
-                }
+                return false;
             }
             match self.cutter.cut(&self.piece) {
                 Some(n) => {
@@ -98,18 +125,13 @@ impl<B: Body> Split<B> {
                 }
             }
         }
-        Ok(group)
+        true
     }
 
-    /// The pointer of all that was read.
-    pub fn finish(self) -> Pointer {
-        self.whole.finish()
-    }
-
-    async fn next_piece(&mut self) -> Result<Option<Bytes>> {
-        match self.ahead.pop_front() {
-            Some(piece) => Ok(Some(piece)),
-            None => self.body.next().await,
+    /// What is left is the last chunk.
+    fn end(&mut self, group: &mut Vec<(Chunk, Bytes)>) {
+        if !self.chunk.is_empty() {
+            group.push(self.take_chunk());
         }
     }
 
@@ -160,7 +182,7 @@ mod tests {
                 }
             }
             assert_eq!(at, bytes.len());
-            assert_eq!(split.size, bytes.len() as u64);
+            assert_eq!(split.cut.size, bytes.len() as u64);
             assert_eq!(split.finish(), Pointer::of(&bytes));
         }
     }

@@ -4,6 +4,7 @@ use super::{
     Op, Patch, Path, Step, Value, ValueKind,
     normal::{self, Tree},
     refusal::Refusal,
+    sketch::sketch,
 };
 use crate::{Error, Kind, Result};
 use alloc::{
@@ -205,14 +206,7 @@ pub(crate) fn test(found: Option<&Value>, expected: Option<&Value>, path: &Path)
     }
     let show = |value: Option<&Value>| match value {
         None => String::from("nothing"),
-        Some(value) => {
-            let json = value.to_json();
-            let mut short: String = json.chars().take(80).collect();
-            if short.len() < json.len() {
-                short.push_str("...");
-            }
-            short
-        }
+        Some(value) => sketch(value),
     };
     let reason = format!("{} is there, not {}", show(found), show(expected));
     Err(Refusal::state(reason).at(path))
@@ -349,7 +343,7 @@ pub(crate) fn with_key(mut value: Value, field: &str, key: &str) -> Result<Value
         }
         Some(found) if is_key(found, key) => {}
         Some(found) => {
-            let found: String = found.to_json().chars().take(80).collect();
+            let found = sketch(found);
             return Err(Refusal::state(format!(
                 "its key field {field} is {found}, not {key:?}"
             )));

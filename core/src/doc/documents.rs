@@ -14,9 +14,10 @@ use crate::{
     Error, Kind, Result,
     engine::{Batch, Direction, Durability, KeyRange, Receipt, Store, View},
     port::{Clock, Volume},
+    sorted::SortedMap,
     sync::Mutex,
 };
-use alloc::{collections::BTreeMap, format, string::String, sync::Arc};
+use alloc::{format, string::String, sync::Arc};
 use event_listener::Event;
 
 /// The document of a store: one tree of values with all its history. Clones are the same document.
@@ -123,7 +124,7 @@ pub(super) struct Writer {
 /// What everybody sees.
 pub(super) struct Shared {
     /// The last commit of the document and of each scope.
-    pub tips: BTreeMap<u64, Tip>,
+    pub tips: SortedMap<u64, Tip>,
     /// A commit is being handed over: a view may have it, or not.
     pub pending: bool,
     pub keys: Arc<Keys>,
@@ -158,7 +159,7 @@ impl<V: Volume, C: Clock> Documents<V, C> {
         meta::check_format(&view).await?;
         let next_node = meta::free_node(&view).await?;
         let keys = meta::read_keys(&view).await?;
-        let mut tips = BTreeMap::new();
+        let mut tips = SortedMap::new();
         let scopes = read_names(&view).await?;
         let all = [(DOCUMENT, 0)].into_iter().chain(scopes.values().copied());
         for (scope, base) in all {
@@ -166,10 +167,10 @@ impl<V: Volume, C: Clock> Documents<V, C> {
             tips.insert(scope, Tip { commit, base });
         }
         let removed = meta::read_removed(&view).await?;
-        let running = transaction_rows::read_all(&view).await?;
-        let running = running
-            .into_iter()
-            .map(|(id, (kept, joins))| (id, State::new(kept, joins)));
+        let mut running = Running::new();
+        for (id, kept, joins) in transaction_rows::read_all(&view).await? {
+            running.insert(id, State::new(kept, joins));
+        }
         drop(view);
         Ok(Documents(Arc::new(Inner {
             store,
@@ -187,7 +188,7 @@ impl<V: Volume, C: Clock> Documents<V, C> {
                 removed,
                 unsaved: Unsaved::default(),
             }),
-            running: Mutex::new(running.collect()),
+            running: Mutex::new(running),
             snapshots: async_lock::Mutex::new(()),
             changed: Event::new(),
         })))

@@ -176,17 +176,15 @@ fn parse(value: Value) -> Result<Match> {
     let fields = match value {
         Value::List(values) => return parse_all(values).map(Match::List),
         Value::Sparse(values) => {
-            let fields = values
-                .into_iter()
-                .map(|(index, value)| Ok((format!("{index}"), parse(value)?)));
-            return fields.collect::<Result<_>>().map(Match::Object);
+            let fields = values.into_iter();
+            return parse_fields(&mut fields.map(|(index, value)| (format!("{index}"), value)));
         }
         Value::Object(fields) => fields,
         scalar => return Ok(Match::Equals(scalar)),
     };
     let operates = fields.len() == 1 && fields.keys().any(|name| name.starts_with('$'));
     if !operates {
-        return parse_fields(fields);
+        return parse_fields(&mut fields.into_iter());
     }
     fields
         .into_iter()
@@ -194,12 +192,12 @@ fn parse(value: Value) -> Result<Match> {
         .map_or(Ok(Match::Exists), |(name, value)| operator(&name, value))
 }
 
-fn parse_fields(fields: BTreeMap<String, Value>) -> Result<Match> {
-    fields
-        .into_iter()
-        .map(|(name, value)| Ok((name, parse(value)?)))
-        .collect::<Result<_>>()
-        .map(Match::Object)
+fn parse_fields(fields: &mut dyn Iterator<Item = (String, Value)>) -> Result<Match> {
+    let mut all = Vec::new();
+    for (name, value) in fields {
+        all.push((name, parse(value)?));
+    }
+    Ok(Match::Object(all.into_iter().collect()))
 }
 
 fn parse_all(values: Vec<Value>) -> Result<Vec<Match>> {
@@ -221,7 +219,7 @@ fn operator(name: &str, value: Value) -> Result<Match> {
         "$eq" => return Ok(Match::Equals(value)),
         "$has" => {
             return match value {
-                Value::Object(fields) => parse_fields(fields),
+                Value::Object(fields) => parse_fields(&mut fields.into_iter()),
                 _ => Err(wrong("an object of patterns")),
             };
         }

@@ -148,6 +148,7 @@ mod refusal;
 mod retention;
 mod rows;
 mod scope;
+mod sketch;
 mod slot;
 mod syntax;
 #[cfg(test)]

@@ -280,11 +280,13 @@ fn without_nulls(value: Value) -> Value {
         }
     }
     fn strip_all<K: Ord>(values: BTreeMap<K, Value>) -> BTreeMap<K, Value> {
-        values
-            .into_iter()
-            .filter(|(_, value)| *value != Value::Null)
-            .map(|(key, value)| (key, strip(value)))
-            .collect()
+        let mut kept = BTreeMap::new();
+        for (key, value) in values {
+            if value != Value::Null {
+                kept.insert(key, strip(value));
+            }
+        }
+        kept
     }
     match value.depth() {
         Some(_) => strip(value),

@@ -1,7 +1,7 @@
 //! Matches against a tree in the store: only what a pattern asks for is read.
 
 use super::{Match, Path, Step, Value, ValueKind, normal::Tree, syntax::decimal};
-use crate::Result;
+use crate::{Result, sorted::SortedMap};
 use alloc::{collections::BTreeMap, string::String, vec, vec::Vec};
 
 /// Whether what is at `path` satisfies `pattern`.
@@ -44,7 +44,7 @@ pub(crate) async fn satisfied<T: Tree>(tree: &mut T, path: &Path, pattern: &Matc
 #[derive(Default)]
 struct Need {
     whole: bool,
-    fields: BTreeMap<String, Need>,
+    fields: SortedMap<String, Need>,
 }
 
 impl Need {
@@ -55,7 +55,12 @@ impl Need {
             Match::List(_) => self.whole = true,
             Match::Object(fields) => {
                 for (name, pattern) in fields {
-                    self.fields.entry(name.clone()).or_default().add(pattern);
+                    if !self.fields.contains_key(name) {
+                        self.fields.insert(name.clone(), Need::default());
+                    }
+                    if let Some(need) = self.fields.get_mut(name) {
+                        need.add(pattern);
+                    }
                 }
             }
             Match::Not(pattern) => self.add(pattern),

@@ -15,8 +15,9 @@ use crate::{
     Error, Kind, Result,
     engine::{Batch, Direction, KeyRange, View},
     port::{Clock, Volume},
+    sorted::SortedMap,
 };
-use alloc::{collections::BTreeMap, format, string::String, sync::Arc, vec::Vec};
+use alloc::{format, string::String, sync::Arc, vec::Vec};
 use core::ops::RangeInclusive;
 
 /// A copy-on-write overlay: what it shows is the document as it was when the scope was made, with the scope's own changes on top. It does not see
@@ -72,7 +73,7 @@ const NEXT: &[u8] = b"S";
 const NAME: u8 = b's';
 
 /// Names, with the scope's number and base.
-pub(super) type Names = BTreeMap<String, (u64, u64)>;
+pub(super) type Names = SortedMap<String, (u64, u64)>;
 
 impl<V: Volume, C: Clock> Documents<V, C> {
     /// Makes a scope of the document as it is now.

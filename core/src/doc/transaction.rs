@@ -16,8 +16,9 @@ use crate::{
     Error, Kind, Result,
     engine::{Batch, Receipt},
     port::{Clock, Volume},
+    sorted::SortedMap,
 };
-use alloc::{collections::BTreeMap, format, sync::Arc, vec::Vec};
+use alloc::{format, sync::Arc, vec::Vec};
 use core::{pin::pin, time::Duration};
 use event_listener::Event;
 use futures::future::{Either, select};
@@ -95,7 +96,7 @@ pub struct Outcome {
 }
 
 /// Those that are known.
-pub(super) type Running<V> = BTreeMap<u64, State<V>>;
+pub(super) type Running<V> = SortedMap<u64, State<V>>;
 
 pub(super) struct State<V> {
     kept: Kept,

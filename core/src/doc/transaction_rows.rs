@@ -20,7 +20,7 @@ use crate::{
     engine::{Batch, Direction, KeyRange, View},
     port::Volume,
 };
-use alloc::{collections::BTreeMap, string::String, vec::Vec};
+use alloc::{string::String, vec::Vec};
 
 pub(crate) const NEXT: &[u8] = b"T";
 const TRANSACTION: u8 = b't';
@@ -94,17 +94,15 @@ pub(crate) fn delete_joins(batch: &mut Batch, id: u64, count: u64) {
 }
 
 /// All transactions with what has been joined, in order.
-pub(crate) async fn read_all<V: Volume>(
-    view: &View<V>,
-) -> Result<BTreeMap<u64, (Kept, Vec<Join>)>> {
-    let mut all = BTreeMap::new();
+pub(crate) async fn read_all<V: Volume>(view: &View<V>) -> Result<Vec<(u64, Kept, Vec<Join>)>> {
+    let mut all = Vec::new();
     let prefix = KeyRange::prefix([TRANSACTION].to_vec());
     let mut scan = view.scan(META, prefix, Direction::Forward);
     while let Some(entry) = scan.next().await? {
         let (id, _) = take_ordered(entry.key.get(1..).unwrap_or_default())?;
-        all.insert(id, (Kept::decode(&scan.value().await?)?, Vec::new()));
+        all.push((id, Kept::decode(&scan.value().await?)?, Vec::new()));
     }
-    for (id, (_, joins)) in &mut all {
+    for (id, _, joins) in &mut all {
         let prefix = [&[JOIN], ordered(*id).as_slice()].concat();
         let mut scan = view.scan(META, KeyRange::prefix(prefix), Direction::Forward);
         while scan.next().await?.is_some() {

@@ -90,12 +90,11 @@ impl fmt::Display for ValueKind {
 impl Value {
     /// An object with these fields; of two with one name, the last counts.
     pub fn object<K: Into<String>>(fields: impl IntoIterator<Item = (K, Value)>) -> Value {
-        Value::Object(
-            fields
-                .into_iter()
-                .map(|(name, value)| (name.into(), value))
-                .collect(),
-        )
+        let mut all = BTreeMap::new();
+        for (name, value) in fields {
+            all.insert(name.into(), value);
+        }
+        Value::Object(all)
     }
 
     /// A list of these values.

@@ -41,6 +41,24 @@ struct Cell {
     new: Option<What>,
 }
 
+/// `below` with what is set on top of it; both are in the order of their steps.
+fn overlay(below: Children, set: Vec<(Vec<u8>, Option<Here>)>) -> Children {
+    if set.is_empty() {
+        return below;
+    }
+    let mut all = Children::with_capacity(below.len() + set.len());
+    let mut below = below.into_iter().peekable();
+    for (step, here) in set {
+        while let Some(child) = below.next_if(|(other, _)| *other < step) {
+            all.push(child);
+        }
+        let _ = below.next_if(|(other, _)| *other == step);
+        all.extend(here.map(|here| (step, here)));
+    }
+    all.extend(below);
+    all
+}
+
 /// The containers on the way to a place, and the step taken in each.
 pub(crate) type Trail = Vec<(Node, Vec<u8>)>;
 
@@ -337,32 +355,32 @@ impl<V: Volume> Containers for Work<V> {
     }
 
     async fn children(&mut self, node: &Node) -> Result<Children> {
-        let mut all = BTreeMap::new();
+        let mut all = Children::new();
         if let Some(base) = node.base {
             for (step, edge) in self.rows.edges(DOCUMENT, base, self.moment.base).await? {
                 all.extend(edge.what.here().map(|here| (step, here.shown())));
             }
         }
-        let mut set = |step: &Vec<u8>, what: &What| match what.here() {
-            Some(here) => all.insert(step.clone(), here),
-            None => all.remove(step),
-        };
         if let Some(own) = node.own {
             let cells = self.cells.get(&own);
             if own < self.fresh {
+                let mut set = Vec::new();
                 for (step, edge) in self.rows.edges(self.moment.scope, own, NOW).await? {
                     if cells.is_none_or(|cells| !cells.contains_key(&step)) {
-                        set(&step, &edge.what);
+                        set.push((step, edge.what.here()));
                     }
                 }
+                all = overlay(all, set);
             }
+            let mut set = Vec::new();
             for (step, cell) in cells.into_iter().flatten() {
                 if let Some(what) = &cell.new {
-                    set(step, what);
+                    set.push((step.clone(), what.here()));
                 }
             }
+            all = overlay(all, set);
         }
-        Ok(all.into_iter().collect())
+        Ok(all)
     }
 
     async fn ends(&mut self, node: &Node) -> Result<Option<Ends>> {

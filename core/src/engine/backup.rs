@@ -2,19 +2,17 @@
 
 use super::{
     batch::{Batch, SMALL},
+    device::Device,
+    open,
     store::Store,
-    superblock::{LOGS, SLOT},
     types::{Direction, Durability, Options, Space},
     view::Scan,
 };
 use crate::{
     Error, Kind, Result,
     port::{Entropy, Volume},
-    sync::Mutex,
 };
-use alloc::{sync::Arc, vec::Vec};
 use bytes::Bytes;
-use core::ops::Range;
 use futures::future::{Either, select};
 
 /// Values that are copied in one commit.
@@ -52,8 +50,7 @@ impl<V: Volume> Store<V> {
             log_size,
             ..Options::default()
         };
-        let target = Arc::new(Unfinished::new(target));
-        let copy = Store::open(target.clone(), entropy, options).await?;
+        let copy = open::open(Device::unfinished(target), entropy, options).await?;
         let all = Bytes::from_static(&[0xff; super::MAX_KEY + 2]);
         let scan = Scan::new(view, Bytes::new(), all, Direction::Forward);
         let count = {
@@ -66,89 +63,8 @@ impl<V: Volume> Store<V> {
             // Here the background work is dropped: it may be in the middle of a write that `close` waits for.
         };
         copy.close().await?;
-        target.finish().await?;
+        copy.0.disk.device.finish().await?;
         Ok(count)
-    }
-}
-
-/// What stands where a superblock belongs as long as a backup is not whole.
-pub(crate) const UNFINISHED: &[u8] = b"Littoral backup, unfinished\n";
-
-/// A volume whose superblocks come last: whatever ends a backup early, what it leaves is no store.
-struct Unfinished<T> {
-    target: T,
-    slots: Mutex<Vec<u8>>,
-}
-
-impl<T: Volume> Unfinished<T> {
-    fn new(target: T) -> Self {
-        let slots = Mutex::new(alloc::vec![0; LOGS as usize]);
-        Unfinished { target, slots }
-    }
-
-    async fn finish(&self) -> Result<()> {
-        self.target.sync().await?;
-        let slots = Bytes::from(core::mem::take(&mut *self.slots.lock()));
-        for slot in [0, SLOT] {
-            self.target.discard(slot..slot + SLOT).await?;
-            let bytes = slots.slice(slot as usize..(slot + SLOT) as usize);
-            self.target.write_at(slot, bytes).await?;
-            self.target.sync().await?;
-        }
-        Ok(())
-    }
-}
-
-impl<T: Volume> Volume for Unfinished<T> {
-    async fn len(&self) -> Result<u64> {
-        self.target.len().await
-    }
-
-    async fn set_len(&self, len: u64) -> Result<()> {
-        if len > 0 && self.target.len().await? == 0 {
-            let mark = Bytes::from_static(UNFINISHED);
-            self.target.write_at(0, mark).await?;
-        }
-        self.target.set_len(len).await
-    }
-
-    async fn read_at(&self, offset: u64, len: usize) -> Result<Bytes> {
-        if offset >= LOGS {
-            return self.target.read_at(offset, len).await;
-        }
-        let slots = self.slots.lock();
-        let from = slots.get(offset as usize..).unwrap_or_default();
-        let held = from.get(..len).map(Bytes::copy_from_slice);
-        held.ok_or_else(|| Error::new(Kind::OutOfRange, "a read across the superblocks' end"))
-    }
-
-    async fn write_at(&self, offset: u64, bytes: Bytes) -> Result<()> {
-        if offset >= LOGS {
-            return self.target.write_at(offset, bytes).await;
-        }
-        let mut slots = self.slots.lock();
-        let place = slots.get_mut(offset as usize..).unwrap_or_default();
-        match place.get_mut(..bytes.len()) {
-            Some(place) => {
-                place.copy_from_slice(&bytes);
-                Ok(())
-            }
-            None => Err(Error::new(
-                Kind::OutOfRange,
-                "a write across the superblocks' end",
-            )),
-        }
-    }
-
-    async fn discard(&self, range: Range<u64>) -> Result<()> {
-        match range.start >= LOGS {
-            true => self.target.discard(range).await,
-            false => Ok(()),
-        }
-    }
-
-    async fn sync(&self) -> Result<()> {
-        self.target.sync().await
     }
 }
 

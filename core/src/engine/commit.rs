@@ -221,8 +221,8 @@ impl<V: Volume> Inner<V> {
             self.work.notify(usize::MAX);
             return Err(error);
         }
-        for (base, run) in &flight.runs {
-            self.unwritten.remove(*base, run);
+        for (base, _) in &flight.runs {
+            self.unwritten.remove(*base);
         }
         let woken = self.state.lock().landed(&flight);
         resign.landed();

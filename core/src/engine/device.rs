@@ -1,10 +1,16 @@
 //! The volume as the engine uses it: reads always, writes until the first one that fails.
 
-use super::codec::{Ref, verifies};
+use super::{
+    codec::{Ref, verifies},
+    superblock::{LOGS, SLOT},
+};
 use crate::{Damage, Error, Kind, Result, port::Volume, sync::Mutex};
 use alloc::vec::Vec;
 use bytes::Bytes;
 use core::ops::Range;
+
+/// What stands where a superblock belongs as long as a backup is not whole.
+pub(crate) const UNFINISHED: &[u8] = b"Littoral backup, unfinished\n";
 
 /// After a write or sync has failed nothing is known of what was written, and a later sync may
 /// succeed without it (Rebello et al., ATC'20). So the first failure is latched: the volume is not
@@ -12,6 +18,8 @@ use core::ops::Range;
 pub(crate) struct Device<V> {
     volume: V,
     failed: Mutex<Option<Error>>,
+    /// The superblocks of a backup that is not whole: they are written last.
+    held: Option<Mutex<Vec<u8>>>,
     #[cfg(feature = "sabotage")]
     pub(crate) sabotage: Option<super::Sabotage>,
 }
@@ -21,9 +29,34 @@ impl<V: Volume> Device<V> {
         Device {
             volume,
             failed: Mutex::new(None),
+            held: None,
             #[cfg(feature = "sabotage")]
             sabotage: None,
         }
+    }
+
+    /// One whose superblocks come last: whatever ends a backup early, what it leaves is no store.
+    pub(crate) fn unfinished(volume: V) -> Self {
+        Device {
+            held: Some(Mutex::new(alloc::vec![0; LOGS as usize])),
+            ..Device::new(volume)
+        }
+    }
+
+    /// Writes the superblocks that were held back.
+    pub(crate) async fn finish(&self) -> Result<()> {
+        let Some(held) = &self.held else {
+            return Ok(());
+        };
+        self.volume.sync().await?;
+        let slots = Bytes::from(core::mem::take(&mut *held.lock()));
+        for slot in [0, SLOT] {
+            self.volume.discard(slot..slot + SLOT).await?;
+            let bytes = slots.slice(slot as usize..(slot + SLOT) as usize);
+            self.volume.write_at(slot, bytes).await?;
+            self.volume.sync().await?;
+        }
+        Ok(())
     }
 
     /// Why writes fail, if they do.
@@ -65,6 +98,9 @@ impl<V: Volume> Device<V> {
 
     pub(crate) async fn write(&self, offset: u64, bytes: Bytes) -> Result<()> {
         self.alive()?;
+        if let Some(slots) = self.held(offset) {
+            return hold(&mut slots.lock(), offset, &bytes);
+        }
         self.latch(self.volume.write_at(offset, bytes).await)
     }
 
@@ -101,12 +137,23 @@ impl<V: Volume> Device<V> {
 
     pub(crate) async fn set_len(&self, len: u64) -> Result<()> {
         self.alive()?;
+        if self.held.is_some() && len > 0 && self.volume.len().await? == 0 {
+            let mark = Bytes::from_static(UNFINISHED);
+            self.volume.write_at(0, mark).await?;
+        }
         self.volume.set_len(len).await
     }
 
     pub(crate) async fn discard(&self, range: Range<u64>) -> Result<()> {
         self.alive()?;
+        if self.held(range.start).is_some() {
+            return Ok(());
+        }
         self.latch(self.volume.discard(range).await)
+    }
+
+    fn held(&self, offset: u64) -> Option<&Mutex<Vec<u8>>> {
+        self.held.as_ref().filter(|_| offset < LOGS)
     }
 
     fn alive(&self) -> Result<()> {
@@ -142,6 +189,20 @@ impl<V: Volume> Device<V> {
     #[cfg(not(feature = "sabotage"))]
     fn ignores_checksums(&self) -> bool {
         false
+    }
+}
+
+fn hold(slots: &mut [u8], offset: u64, bytes: &[u8]) -> Result<()> {
+    let place = slots.get_mut(offset as usize..).unwrap_or_default();
+    match place.get_mut(..bytes.len()) {
+        Some(place) => {
+            place.copy_from_slice(bytes);
+            Ok(())
+        }
+        None => Err(Error::new(
+            Kind::OutOfRange,
+            "a write across the superblocks' end",
+        )),
     }
 }
 

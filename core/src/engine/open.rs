@@ -5,10 +5,9 @@
 //! that whatever a crash left in the areas can never come back.
 
 use super::{
-    backup::UNFINISHED,
     batch::{self, Change, Operation},
     codec::{Ref, checksum},
-    device::Device,
+    device::{Device, UNFINISHED},
     disk::Disk,
     extent::{Extent, PAGE, Space},
     log::{self, Area},
@@ -25,9 +24,10 @@ use super::{
 use crate::{
     Damage, Error, Kind, Result,
     port::{Entropy, Volume},
+    sorted::SortedMap,
     sync::{Mutex, OnceLock},
 };
-use alloc::{collections::BTreeMap, sync::Arc, vec::Vec};
+use alloc::{sync::Arc, vec::Vec};
 use bytes::Bytes;
 use core::{
     ops::Range,
@@ -36,12 +36,10 @@ use core::{
 use event_listener::Event;
 
 pub(crate) async fn open<V: Volume>(
-    volume: V,
+    #[allow(unused_mut)] mut device: Device<V>,
     entropy: &impl Entropy,
     options: Options,
 ) -> Result<Store<V>> {
-    #[allow(unused_mut)]
-    let mut device = Device::new(volume);
     #[cfg(feature = "sabotage")]
     {
         device.sabotage = options.sabotage;
@@ -363,12 +361,12 @@ async fn build<V: Volume>(
     disk: &Disk<V>,
     memtable: &Memtable,
     bottom: bool,
-    unsure: &BTreeMap<u64, Bytes>,
+    unsure: &SortedMap<u64, Bytes>,
 ) -> Result<Built> {
     match disk.build(memtable, bottom, unsure).await {
         // A full disk is no reason not to open.
         Err(error) if error.kind() == Kind::Quota && !unsure.is_empty() => {
-            disk.build(memtable, bottom, &BTreeMap::new()).await
+            disk.build(memtable, bottom, &SortedMap::new()).await
         }
         built => built,
     }
@@ -394,7 +392,7 @@ async fn read_manifest<V: Volume>(device: &Device<V>, superblock: &Superblock) -
 struct Replayed {
     externals: Vec<Ref>,
     /// Values in packs of which nobody knows whether they survive power loss, by their place.
-    unsure: BTreeMap<u64, Bytes>,
+    unsure: SortedMap<u64, Bytes>,
     last_commit: u64,
     damage: Option<Error>,
 }
@@ -423,7 +421,7 @@ async fn replay<V: Volume>(
     let (records, whole) = log::replay(&areas, superblock.alignment, next, superblock.chain);
     let mut replayed = Replayed {
         externals: Vec::new(),
-        unsure: BTreeMap::new(),
+        unsure: SortedMap::new(),
         last_commit: superblock.last_commit,
         damage: None,
     };
@@ -437,7 +435,9 @@ async fn replay<V: Volume>(
         match replay_record(device, superblock, memtable, len, &record, durable).await {
             Ok((externals, unsure)) => {
                 replayed.externals.extend(externals);
-                replayed.unsure.extend(unsure);
+                for (place, value) in unsure {
+                    replayed.unsure.insert(place, value);
+                }
                 replayed.last_commit = record.last();
             }
             // The record came through and a value that it points at did not: a torn tail.

@@ -3,6 +3,7 @@
 use super::{
     batch::{Batch, Wanted},
     commit::Receipt,
+    device::Device,
     disk::Disk,
     memtable::{Found, Value},
     state::{Phase, State},
@@ -67,7 +68,7 @@ impl<V: Volume> Store<V> {
     /// durable bytes are damaged or missing (nothing is changed then); `Quota` when there is no
     /// room for a new store.
     pub async fn open(volume: V, entropy: &impl Entropy, options: Options) -> Result<Self> {
-        super::open::open(volume, entropy, options).await
+        super::open::open(Device::new(volume), entropy, options).await
     }
 
     /// Commits `batch`, returning once it has reached `durability`.

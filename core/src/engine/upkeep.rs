@@ -18,8 +18,8 @@ use super::{
     types::Durability,
     version::{Current, Pack, Version},
 };
-use crate::{Error, Kind, Result, port::Volume};
-use alloc::{collections::BTreeMap, sync::Arc, vec::Vec};
+use crate::{Error, Kind, Result, port::Volume, sorted::SortedMap};
+use alloc::{sync::Arc, vec::Vec};
 use bytes::Bytes;
 use core::ops::Bound;
 
@@ -300,7 +300,7 @@ impl<V: Volume> Inner<V> {
         };
         let (table, packs) = self
             .disk
-            .build(&sealed.memtable, base.tables.is_empty(), &BTreeMap::new())
+            .build(&sealed.memtable, base.tables.is_empty(), &SortedMap::new())
             .await?;
         let start = LogStart {
             epoch: sealed.epoch + 1,
@@ -474,7 +474,7 @@ impl<V: Volume> Disk<V> {
         &self,
         memtable: &Memtable,
         bottom: bool,
-        again: &BTreeMap<u64, Bytes>,
+        again: &SortedMap<u64, Bytes>,
     ) -> Result<Built> {
         let more: u64 = again.values().map(|value| value.len() as u64).sum();
         let long = memtable.long_bytes(SMALL).saturating_add(more);

@@ -5,8 +5,11 @@ use super::{
     memtable::Memtable,
     table::Table,
 };
-use crate::sync::{Mutex, RwLock, stripe};
-use alloc::{collections::BTreeMap, sync::Arc, vec::Vec};
+use crate::{
+    sorted::SortedMap,
+    sync::{Mutex, RwLock, stripe},
+};
+use alloc::{sync::Arc, vec::Vec};
 use bytes::Bytes;
 use core::{
     ops::Range,
@@ -144,38 +147,46 @@ impl Pack {
 /// Values of large batches that are committed and not in their pack yet: read from here.
 #[derive(Default)]
 pub(crate) struct Unwritten {
-    values: Mutex<BTreeMap<u64, Bytes>>,
+    /// Each run's values with their places, by where it begins.
+    runs: Mutex<SortedMap<u64, Vec<(u64, Bytes)>>>,
     count: AtomicUsize,
 }
 
 impl Unwritten {
     /// Adds the values of a run that begins at `base`. Called before anyone can look for them.
-    pub(crate) fn add(&self, mut base: u64, run: &[Bytes]) {
+    pub(crate) fn add(&self, base: u64, run: &[Bytes]) {
         if run.is_empty() {
             return;
         }
-        let mut values = self.values.lock();
+        let mut place = base;
+        let mut values = Vec::with_capacity(run.len());
         for value in run {
-            values.insert(base, value.clone());
-            base += value.len() as u64;
+            values.push((place, value.clone()));
+            place += value.len() as u64;
         }
-        self.count.store(values.len(), Ordering::Release);
+        let mut runs = self.runs.lock();
+        runs.insert(base, values);
+        self.count.store(runs.len(), Ordering::Release);
     }
 
     /// The run has been written.
-    pub(crate) fn remove(&self, mut base: u64, run: &[Bytes]) {
-        let mut values = self.values.lock();
-        for value in run {
-            values.remove(&base);
-            base += value.len() as u64;
-        }
-        self.count.store(values.len(), Ordering::Release);
+    pub(crate) fn remove(&self, base: u64) {
+        let mut runs = self.runs.lock();
+        let run = runs.remove(&base);
+        self.count.store(runs.len(), Ordering::Release);
+        drop(runs);
+        drop(run);
     }
 
     pub(crate) fn find(&self, offset: u64) -> Option<Bytes> {
         if self.count.load(Ordering::Acquire) == 0 {
             return None;
         }
-        self.values.lock().get(&offset).cloned()
+        let runs = self.runs.lock();
+        let run = runs.at_most(&offset)?;
+        let at = run
+            .binary_search_by_key(&offset, |(place, _)| *place)
+            .ok()?;
+        run.get(at).map(|(_, value)| value.clone())
     }
 }

@@ -16,12 +16,8 @@ pub(super) use handover::Waiter;
 pub(super) use room::Room;
 
 use super::{options::QueueBound, status::Board};
-use crate::{Error, Kind, Result, sync::Mutex};
-use alloc::{
-    collections::{BTreeMap, BTreeSet},
-    sync::Arc,
-    vec::Vec,
-};
+use crate::{Error, Kind, Result, sorted::SortedMap, sync::Mutex};
+use alloc::{collections::BTreeSet, sync::Arc, vec::Vec};
 use core::ops::{Add, AddAssign, Neg};
 use event_listener::Event;
 
@@ -127,7 +123,7 @@ struct Books {
     fresh: Option<u64>,
     /// No row of the queue is below.
     low: u64,
-    waiters: BTreeMap<u64, (Arc<Event>, usize)>,
+    waiters: SortedMap<u64, (Arc<Event>, usize)>,
     /// Moves of roots that were refused and then given up, for who still has their receipts.
     given_up: BTreeSet<u64>,
 }
@@ -164,7 +160,7 @@ impl Account {
                 assigned: BTreeSet::new(),
                 fresh: None,
                 low: first,
-                waiters: BTreeMap::new(),
+                waiters: SortedMap::new(),
                 given_up: BTreeSet::new(),
             }),
             work: Event::new(),
@@ -249,7 +245,7 @@ impl Account {
         books.closed = true;
         let waiters = core::mem::take(&mut books.waiters);
         drop(books);
-        for (event, _) in waiters.into_values() {
+        for (event, _) in waiters.values() {
             event.notify(usize::MAX);
         }
         self.room.notify(usize::MAX);

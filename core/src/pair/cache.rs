@@ -14,9 +14,10 @@ use crate::{
     blob::{BlobStore, Listed, Pointer},
     engine::{Batch, Direction, Durability, KeyRange, Store, View},
     port::Volume,
+    sorted::SortedMap,
     sync::Mutex,
 };
-use alloc::{collections::BTreeSet, vec::Vec};
+use alloc::vec::Vec;
 use core::{pin::pin, time::Duration};
 use event_listener::Event;
 use futures::future::{Either, select};
@@ -31,7 +32,7 @@ pub(super) struct Recency {
 struct Books {
     next_stamp: u64,
     /// In order, so that the same uses give the same stamps.
-    touched: BTreeSet<Pointer>,
+    touched: SortedMap<Pointer, ()>,
     /// Bytes that came since the last count.
     grown: i64,
     /// Something may have become evictable.
@@ -70,7 +71,7 @@ impl Recency {
         Ok(Recency {
             books: Mutex::new(Books {
                 next_stamp: last.saturating_add(1),
-                touched: BTreeSet::new(),
+                touched: SortedMap::new(),
                 grown: 0,
                 news: true,
             }),
@@ -186,7 +187,7 @@ impl<V: Volume, S: Remote, E: Environment> Pair<V, S, E> {
         }
         let mut books = self.0.recency.books.lock();
         if books.touched.len() < 4 * TOUCHED {
-            books.touched.insert(*pointer);
+            books.touched.insert(*pointer, ());
         }
         let many = books.touched.len() >= TOUCHED;
         drop(books);
@@ -283,7 +284,7 @@ impl<V: Volume, S: Remote, E: Environment> Pair<V, S, E> {
         loop {
             let touched: Vec<Pointer> = {
                 let mut books = self.0.recency.books.lock();
-                let touched = books.touched.iter().take(SLICE).copied().collect();
+                let touched = books.touched.keys().take(SLICE).copied().collect();
                 for pointer in &touched {
                     books.touched.remove(pointer);
                 }

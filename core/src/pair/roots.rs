@@ -20,8 +20,9 @@ use crate::{
     blob::{BlobStore, Capabilities, ChunkList, Listed, Pointer, RootStore, Stat, check_root_name},
     engine::{Batch, Direction, Durability, KeyRange, View},
     port::{Body, Volume},
+    sorted::SortedMap,
 };
-use alloc::{collections::BTreeMap, string::String, vec::Vec};
+use alloc::{string::String, vec::Vec};
 use bytes::Bytes;
 use core::ops::Range;
 
@@ -178,7 +179,7 @@ impl<V: Volume, S: Remote, E: Environment> Pair<V, S, E> {
             if after.as_ref().is_some_and(|after| end <= *after) {
                 return Err(lie("a list of roots, which goes backwards"));
             }
-            let mut merged = BTreeMap::new();
+            let mut merged = SortedMap::new();
             let view = self.0.store.view();
             for (name, pointer) in slow {
                 // A removal that is still on its way counts as made.
@@ -186,7 +187,9 @@ impl<V: Volume, S: Remote, E: Environment> Pair<V, S, E> {
                     merged.insert(name, pointer);
                 }
             }
-            merged.extend(here);
+            for (name, pointer) in here {
+                merged.insert(name, pointer);
+            }
             let mut page = Vec::new();
             for (name, pointer) in merged {
                 if name <= end && page.len() < limit {

@@ -2,7 +2,7 @@
 //! what, and whether slow is to be left alone. Nothing here is durable: after a restart the walk begins again at the oldest row.
 
 use super::rows::Row;
-use crate::{Error, blob::Pointer};
+use crate::{Error, blob::Pointer, sorted::SortedMap};
 use alloc::{
     collections::{BTreeSet, VecDeque},
     vec::Vec,
@@ -19,7 +19,7 @@ pub(super) struct Schedule {
     /// Orders below the cursor to look at again.
     pub ready: BTreeSet<u64>,
     /// Orders that are in one of the sets below.
-    pub held: HashSet<u64>,
+    pub held: BTreeSet<u64>,
     pub active: BTreeSet<u64>,
     pub parked: BTreeSet<u64>,
     pub roots: BTreeSet<u64>,
@@ -27,7 +27,7 @@ pub(super) struct Schedule {
     /// Blobs of active changes.
     pub busy: HashSet<Pointer>,
     /// Failed attempts of changes that are not through.
-    pub failed: HashMap<u64, Failed>,
+    pub failed: SortedMap<u64, Failed>,
     /// How often slow answered.
     pub answers: u64,
     pub gate: Gate,

@@ -48,26 +48,28 @@ impl<V: Volume, S: Remote, E: Environment> Pair<V, S, E> {
         progress: &Progress,
         transfer: impl Future<Output = Result<T>>,
     ) -> Result<T> {
-        let mut transfer = pin!(transfer);
+        let transfer = pin!(transfer);
+        let stalled = pin!(self.stalled(stall, progress));
+        match select(transfer, stalled).await {
+            Either::Left((outcome, _)) => outcome,
+            Either::Right((error, _)) => Err(error),
+        }
+    }
+
+    /// Ends once nothing has moved for so long.
+    async fn stalled(&self, stall: Duration, progress: &Progress) -> Error {
         let so_far = || (progress.steps(), self.0.slow.moved());
         let mut seen = so_far();
         loop {
-            let patience = pin!(self.0.env.sleep(stall));
-            match select(transfer.as_mut(), patience).await {
-                Either::Left((outcome, _)) => return outcome,
-                Either::Right(((), _)) => {
-                    let now = so_far();
-                    if now == seen {
-                        return Err(Error::new(
-                            Kind::Timeout,
-                            alloc::format!(
-                                "nothing moved between here and the remote for {stall:?}"
-                            ),
-                        ));
-                    }
-                    seen = now;
-                }
+            self.0.env.sleep(stall).await;
+            let now = so_far();
+            if now == seen {
+                return Error::new(
+                    Kind::Timeout,
+                    alloc::format!("nothing moved between here and the remote for {stall:?}"),
+                );
             }
+            seen = now;
         }
     }
 }

@@ -1,7 +1,7 @@
 //! What the clones of one `EngineBlobs` know together, for as long as the process runs.
 
 use super::super::Pointer;
-use crate::{Kind, Result, engine::Space, sync::Mutex};
+use crate::{Kind, Result, engine::Space, sorted::SortedMap, sync::Mutex};
 use alloc::collections::BTreeSet;
 use core::sync::atomic::{AtomicBool, Ordering};
 
@@ -13,7 +13,7 @@ pub(super) struct Known {
     /// The numbers of the lists that somebody is writing now.
     pub live: Mutex<BTreeSet<u64>>,
     /// Blobs and chunks whose bytes were found damaged: whoever brings them writes them again.
-    damaged: Mutex<BTreeSet<(Space, Pointer)>>,
+    damaged: Mutex<SortedMap<(Space, Pointer), ()>>,
     /// Whether there ever was one: without damage, a read takes no lock here.
     any: AtomicBool,
 }
@@ -25,7 +25,7 @@ impl Known {
             Err(error) if error.kind() == Kind::Corrupt => {
                 let mut damaged = self.damaged.lock();
                 if damaged.len() < MOST {
-                    damaged.insert((space, *pointer));
+                    damaged.insert((space, *pointer), ());
                 }
                 self.any.store(true, Ordering::Relaxed);
             }
@@ -36,7 +36,7 @@ impl Known {
     }
 
     pub fn is_damaged(&self, space: Space, pointer: &Pointer) -> bool {
-        self.any.load(Ordering::Relaxed) && self.damaged.lock().contains(&(space, *pointer))
+        self.any.load(Ordering::Relaxed) && self.damaged.lock().contains_key(&(space, *pointer))
     }
 
     /// Its bytes were written again.

@@ -16,7 +16,7 @@ use crate::{
     engine::{Batch, View},
     port::Volume,
 };
-use alloc::{collections::BTreeMap, vec::Vec};
+use alloc::vec::Vec;
 use bytes::Bytes;
 
 /// A chunk to be named, with its bytes where they are at hand.
@@ -32,14 +32,13 @@ pub(super) async fn add<V: Volume>(
     known: &Known,
     chunks: &[Named],
 ) -> Result<()> {
-    let mut times: BTreeMap<Pointer, (u64, u32, Option<&Bytes>)> = BTreeMap::new();
-    for (chunk, bytes) in chunks {
-        let named = times
-            .entry(chunk.pointer)
-            .or_insert((0, chunk.len, bytes.as_ref()));
-        named.0 += 1;
-    }
-    for (pointer, (more, len, bytes)) in times {
+    let mut sorted: Vec<&Named> = chunks.iter().collect();
+    sorted.sort_by_key(|(chunk, _)| chunk.pointer);
+    for named in sorted.chunk_by(|(one, _), (other, _)| one.pointer == other.pointer) {
+        let [(Chunk { pointer, len }, bytes), ..] = named else {
+            continue;
+        };
+        let (pointer, len, more) = (*pointer, *len, named.len() as u64);
         let count = count(view, &pointer).await?;
         let key = space::key(&pointer);
         let there = match count {
@@ -80,13 +79,11 @@ pub(super) async fn remove<V: Volume>(
     view: &View<V>,
     chunks: &[Pointer],
 ) -> Result<()> {
-    let mut times: BTreeMap<Pointer, u64> = BTreeMap::new();
-    for chunk in chunks {
-        *times.entry(*chunk).or_default() += 1;
-    }
-    let mut order: Vec<(Pointer, u64)> = Vec::with_capacity(times.len());
-    order.extend(times);
-    for (pointer, less) in order {
+    let mut sorted = chunks.to_vec();
+    sorted.sort_unstable();
+    for named in sorted.chunk_by(|one, other| one == other) {
+        let [pointer, ..] = named else { continue };
+        let (pointer, less) = (*pointer, named.len() as u64);
         let left = count(view, &pointer)
             .await?
             .checked_sub(less)

@@ -141,7 +141,7 @@ impl<V: Volume> EngineBlobs<V> {
         let mut offset = 0;
         let mut group = split.group().await?;
         while !group.is_empty() {
-            let next = split.size;
+            let next = split.cut.size;
             let named: Vec<Named> = group
                 .into_iter()
                 .map(|(c, bytes)| (c, Some(bytes)))
@@ -153,7 +153,7 @@ impl<V: Volume> EngineBlobs<V> {
             group = read?;
             offset = next;
         }
-        let (size, chunks) = (split.size, split.chunks);
+        let (size, chunks) = (split.cut.size, split.cut.chunks);
         Ok(Staged {
             pointer: split.finish(),
             size,

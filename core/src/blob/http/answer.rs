@@ -1,6 +1,10 @@
 //! What a remote answers, believed only as far as it can be checked.
 
-use super::super::{ChunkList, Hasher, Pointer};
+use super::{
+    super::{ChunkList, Hasher, Pointer},
+    json::{self, Json},
+    requests::field,
+};
 use crate::{
     Error, Kind, Result,
     port::{Body, Response},
@@ -8,7 +12,6 @@ use crate::{
 use alloc::{string::String, vec::Vec};
 use bytes::Bytes;
 use core::{ops::Range, time::Duration};
-use serde::{Deserialize, Serialize};
 
 /// Bytes of an error's body that are read.
 const ERROR: usize = 64 << 10;
@@ -35,20 +38,47 @@ pub(super) fn kind(status: u16) -> Kind {
     }
 }
 
-#[derive(Deserialize)]
-struct Failure {
-    error: Reason,
-}
-
-#[derive(Deserialize)]
 struct Reason {
     code: String,
     message: String,
 }
 
-#[derive(Deserialize)]
-struct Current {
-    current: Option<Pointer>,
+impl json::Answer for Reason {
+    fn read(json: &mut Json<'_>) -> Option<Self> {
+        let mut reason = None;
+        json.object(&mut |json, name| {
+            match name {
+                "error" => reason = Some(read_reason(json)?),
+                _ => json.skip()?,
+            }
+            Some(())
+        })?;
+        reason
+    }
+}
+
+fn read_reason(json: &mut Json<'_>) -> Option<Reason> {
+    let (mut code, mut message) = (None, None);
+    json.object(&mut |json, name| {
+        match name {
+            "code" => code = Some(json.string()?),
+            "message" => message = Some(json.string()?),
+            _ => json.skip()?,
+        }
+        Some(())
+    })?;
+    Some(Reason {
+        code: code?,
+        message: message?,
+    })
+}
+
+struct Current(Option<Pointer>);
+
+impl json::Answer for Current {
+    fn read(json: &mut Json<'_>) -> Option<Self> {
+        field(json, "current").map(Current)
+    }
 }
 
 /// Names the kind of an error where a body cannot: in the answer to `HEAD`.
@@ -64,8 +94,7 @@ pub(super) async fn failure<B: Body>(response: Response<B>) -> Error {
         .map(Duration::from_secs);
     let named = response.header(ERROR_HEADER).and_then(Kind::from_name);
     let body = response.body.collect(ERROR).await.unwrap_or_default();
-    let reason = serde_json::from_slice::<Failure>(&body).map(|answer| answer.error);
-    let reason = reason.ok();
+    let reason: Option<Reason> = json::parse(&body);
     let told = reason
         .as_ref()
         .and_then(|reason| Kind::from_name(&reason.code));
@@ -109,10 +138,7 @@ fn no_remote() -> Error {
 /// Where a root points that could not be moved, if the answer says so.
 pub(super) async fn current<B: Body>(response: Response<B>) -> Option<Option<Pointer>> {
     let body = response.body.collect(ERROR).await.ok()?;
-    let answer: serde_json::Value = serde_json::from_slice(&body).ok()?;
-    answer.get("current")?;
-    let Current { current } = serde_json::from_value(answer).ok()?;
-    Some(current)
+    json::parse(&body).map(|Current(current)| current)
 }
 
 /// The pointer in an `ETag`. A proxy that compresses may have made it a weak one.
@@ -144,28 +170,26 @@ pub(super) fn too_long(limit: usize) -> Error {
     )
 }
 
-pub(super) fn to_json(value: &impl Serialize) -> Result<Bytes> {
-    match serde_json::to_vec(value) {
-        Ok(json) => Ok(json.into()),
-        Err(error) => {
-            Err(Error::new(Kind::InvalidInput, "a question that is no JSON").with_source(error))
-        }
-    }
+/// The body of an answer that should be JSON.
+pub(super) struct Text {
+    kind: Option<String>,
+    pub bytes: Bytes,
 }
 
-pub(super) async fn json<B: Body, A: for<'a> Deserialize<'a>>(
-    response: Response<B>,
-    limit: usize,
-) -> Result<A> {
-    let kind = response.header("content-type").map(String::from);
-    let body = all(response, limit).await?;
-    serde_json::from_slice(&body).map_err(|error| {
-        let kind = kind.as_deref().unwrap_or("something untyped");
+impl Text {
+    /// It is not.
+    pub fn unlike(&self) -> Error {
+        let kind = self.kind.as_deref().unwrap_or("something untyped");
         corrupt(&alloc::format!(
             "{kind} that is not the answer of this protocol"
         ))
-        .with_source(error)
-    })
+    }
+}
+
+pub(super) async fn text<B: Body>(response: Response<B>, limit: usize) -> Result<Text> {
+    let kind = response.header("content-type").map(String::from);
+    let bytes = all(response, limit).await?;
+    Ok(Text { kind, bytes })
 }
 
 pub(super) async fn list<B: Body>(response: Response<B>, limit: usize) -> Result<ChunkList> {

@@ -1,10 +1,13 @@
 //! The requests that [`HttpBlobs`] is made of, and the JSON in them.
 
 use super::{
-    super::{BlobStore, Chunk, ChunkList, Hasher, Pointer, check_root_name, store::not_found},
+    super::{
+        BlobStore, Chunk, ChunkList, Hasher, Listed, Pointer, check_root_name, store::not_found,
+    },
     HttpBlobs, JSON, MANY,
-    answer::{self, Checked, corrupt},
+    answer::{self, Checked, Text, corrupt},
     counted::Counted,
+    json::{self, Json},
     url,
 };
 use crate::{
@@ -17,7 +20,6 @@ use alloc::{
 };
 use bytes::Bytes;
 use core::ops::Range;
-use serde::{Deserialize, Serialize};
 
 /// What a remote answered.
 pub(super) type Answer<H> = Response<Counted<<H as Http>::Body>>;
@@ -106,35 +108,50 @@ impl<H: Http> HttpBlobs<H> {
             .map_err(|error| error.context(self.what(Method::Put, path)))
     }
 
-    pub(super) async fn post<Q: Serialize, A: for<'a> Deserialize<'a>>(
-        &self,
-        path: &str,
-        question: &Q,
-    ) -> Result<A> {
-        let header = Some(("content-type", JSON_TYPE.to_string()));
-        let body = answer::to_json(question)?;
-        let response = self.send(Method::Post, path, header, body).await?;
-        let response = self.expect(response, &[200], Method::Post, path).await?;
-        let answer = answer::json(response, JSON).await;
-        answer.map_err(|error| error.context(self.what(Method::Post, path)))
+    /// Asks for JSON; `None` where the remote says that there is none.
+    pub(super) async fn get_json<A: json::Answer>(&self, path: &str) -> Result<Option<A>> {
+        match self.get_text(path).await? {
+            Some(text) => self.parse(&text, Method::Get, path).map(Some),
+            None => Ok(None),
+        }
     }
 
-    pub(super) async fn get_json<A: for<'a> Deserialize<'a>>(
+    async fn get_text(&self, path: &str) -> Result<Option<Text>> {
+        match self.ask(Method::Get, path, None, &[200]).await? {
+            Some(response) => self.text(response, Method::Get, path).await.map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// The body of an answer that should be JSON.
+    pub(super) async fn text(
         &self,
+        response: Answer<H>,
+        method: Method,
         path: &str,
-    ) -> Result<Option<A>> {
-        let Some(response) = self.ask(Method::Get, path, None, &[200]).await? else {
-            return Ok(None);
-        };
-        let answer = answer::json(response, JSON).await;
-        let answer = answer.map_err(|error| error.context(self.what(Method::Get, path)));
-        answer.map(Some)
+    ) -> Result<Text> {
+        let text = answer::text(response, JSON).await;
+        text.map_err(|error| error.context(self.what(method, path)))
+    }
+
+    pub(super) fn parse<A: json::Answer>(
+        &self,
+        text: &Text,
+        method: Method,
+        path: &str,
+    ) -> Result<A> {
+        json::parse(&text.bytes).ok_or_else(|| text.unlike().context(self.what(method, path)))
     }
 
     pub(super) async fn ask_many(&self, path: &str, pointers: &[Pointer]) -> Result<Vec<bool>> {
         let mut all = Vec::with_capacity(pointers.len());
         for pointers in pointers.chunks(MANY) {
-            let answer: Has = self.post(path, &AskHas { pointers }).await?;
+            let header = Some(("content-type", JSON_TYPE.to_string()));
+            let question = ask_has(pointers);
+            let response = self.send(Method::Post, path, header, question).await?;
+            let response = self.expect(response, &[200], Method::Post, path).await?;
+            let text = self.text(response, Method::Post, path).await?;
+            let answer: Has = self.parse(&text, Method::Post, path)?;
             if answer.has.len() != pointers.len() {
                 return Err(corrupt("another number of answers than of questions")
                     .context(self.what(Method::Post, path)));
@@ -218,15 +235,14 @@ impl<H: Http> HttpBlobs<H> {
         let response = self
             .expect(response, &[200, 201], Method::Post, path)
             .await?;
-        let answer: Result<Root> = answer::json(response, JSON).await;
-        let found = answer.map(|answer| answer.pointer);
+        let text = self.text(response, Method::Post, path).await?;
+        let found = self.parse::<Root>(&text, Method::Post, path)?.pointer;
         let pointer = hasher.finish();
-        match found {
-            Ok(found) if found == pointer => Ok(pointer),
-            Ok(found) => Err(corrupt(&alloc::format!("{found} for what is {pointer}"))),
-            Err(error) => Err(error),
+        match found == pointer {
+            true => Ok(pointer),
+            false => Err(corrupt(&alloc::format!("{found} for what is {pointer}"))
+                .context(self.what(Method::Post, path))),
         }
-        .map_err(|error| error.context(self.what(Method::Post, path)))
     }
 
     pub(super) async fn upload_missing(&self, group: Vec<(Chunk, Bytes)>) -> Result<()> {
@@ -304,53 +320,142 @@ pub(super) fn root_path(name: &str) -> Result<String> {
     Ok(alloc::format!("/v1/roots/{}", url::Encoded(name)))
 }
 
-#[derive(Serialize)]
-pub(super) struct AskHas<'a> {
-    pub pointers: &'a [Pointer],
+/// Asks which of these are there.
+fn ask_has(pointers: &[Pointer]) -> Bytes {
+    let mut question = String::from("{\"pointers\":[");
+    for (index, pointer) in pointers.iter().enumerate() {
+        question.push_str(if index == 0 { "\"" } else { ",\"" });
+        question.push_str(&pointer.to_hex());
+        question.push('"');
+    }
+    question.push_str("]}");
+    question.into()
 }
 
-#[derive(Deserialize)]
-pub(super) struct Has {
-    pub has: Vec<bool>,
+/// Asks to move a root.
+pub(super) fn ask_move(from: Option<Pointer>, to: Option<Pointer>) -> Bytes {
+    let end = |end: Option<Pointer>| match end {
+        Some(pointer) => alloc::format!("\"{pointer}\""),
+        None => String::from("null"),
+    };
+    alloc::format!("{{\"from\":{},\"to\":{}}}", end(from), end(to)).into()
 }
 
-#[derive(Deserialize)]
+struct Has {
+    has: Vec<bool>,
+}
+
+impl json::Answer for Has {
+    fn read(json: &mut Json<'_>) -> Option<Self> {
+        let mut has = None;
+        json.object(&mut |json, name| match name {
+            "has" => {
+                let all = has.insert(Vec::new());
+                json.array(&mut |json| json.bool().map(|has| all.push(has)))
+            }
+            _ => json.skip(),
+        })?;
+        Some(Has { has: has? })
+    }
+}
+
 pub(super) struct Blobs {
-    pub blobs: Vec<Row>,
+    pub blobs: Vec<Listed>,
 }
 
-#[derive(Deserialize)]
-pub(super) struct Row {
-    pub pointer: Pointer,
-    pub size: u64,
+impl json::Answer for Blobs {
+    fn read(json: &mut Json<'_>) -> Option<Self> {
+        let mut blobs = None;
+        json.object(&mut |json, name| match name {
+            "blobs" => {
+                let all = blobs.insert(Vec::new());
+                json.array(&mut |json| row(json).map(|row| all.push(row)))
+            }
+            _ => json.skip(),
+        })?;
+        Some(Blobs { blobs: blobs? })
+    }
 }
 
-#[derive(Deserialize)]
+fn row(json: &mut Json<'_>) -> Option<Listed> {
+    let (mut pointer, mut size) = (None, None);
+    json.object(&mut |json, name| {
+        match name {
+            "pointer" => pointer = Some(json.pointer()?),
+            "size" => size = Some(json.number()?),
+            _ => json.skip()?,
+        }
+        Some(())
+    })?;
+    Some(Listed {
+        pointer: pointer?,
+        size: size?,
+    })
+}
+
 pub(super) struct Roots {
-    pub roots: Vec<RootRow>,
+    pub roots: Vec<(String, Pointer)>,
 }
 
-#[derive(Deserialize)]
-pub(super) struct RootRow {
-    pub name: String,
-    pub pointer: Pointer,
+impl json::Answer for Roots {
+    fn read(json: &mut Json<'_>) -> Option<Self> {
+        let mut roots = None;
+        json.object(&mut |json, name| match name {
+            "roots" => {
+                let all = roots.insert(Vec::new());
+                json.array(&mut |json| root_row(json).map(|row| all.push(row)))
+            }
+            _ => json.skip(),
+        })?;
+        Some(Roots { roots: roots? })
+    }
 }
 
-#[derive(Deserialize)]
+fn root_row(json: &mut Json<'_>) -> Option<(String, Pointer)> {
+    let (mut root, mut pointer) = (None, None);
+    json.object(&mut |json, name| {
+        match name {
+            "name" => root = Some(json.string()?),
+            "pointer" => pointer = Some(json.pointer()?),
+            _ => json.skip()?,
+        }
+        Some(())
+    })?;
+    Some((root?, pointer?))
+}
+
 pub(super) struct Root {
     pub pointer: Pointer,
 }
 
-/// Where a root is after a move.
-#[derive(Deserialize)]
+impl json::Answer for Root {
+    fn read(json: &mut Json<'_>) -> Option<Self> {
+        let pointer = field(json, "pointer")??;
+        Some(Root { pointer })
+    }
+}
+
+/// Where a root is after a move. Saying nothing is not "nowhere".
 pub(super) struct MovedTo {
-    // Without this, saying nothing would be taken for "nowhere".
-    #[serde(deserialize_with = "Option::deserialize")]
     pub pointer: Option<Pointer>,
 }
 
-#[derive(Serialize)]
-pub(super) struct Move {
-    pub from: Option<Pointer>,
-    pub to: Option<Pointer>,
+impl json::Answer for MovedTo {
+    fn read(json: &mut Json<'_>) -> Option<Self> {
+        let pointer = field(json, "pointer")?;
+        Some(MovedTo { pointer })
+    }
+}
+
+/// The pointer, or `null`, in a field of an object that must have it.
+pub(super) fn field(json: &mut Json<'_>, wanted: &str) -> Option<Option<Pointer>> {
+    let mut found = None;
+    json.object(&mut |json, name| {
+        match name == wanted {
+            true => found = Some(json.maybe_pointer()?),
+            false => json.skip()?,
+        }
+        Some(())
+    })?;
+    found
 }

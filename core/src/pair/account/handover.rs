@@ -59,12 +59,17 @@ impl Account {
     /// Rings once something happened to the change with this order.
     pub fn watch(self: &Arc<Self>, order: u64) -> Waiter {
         let mut books = self.books.lock();
-        let (event, watchers) = books
-            .waiters
-            .entry(order)
-            .or_insert_with(|| (Arc::new(Event::new()), 0));
-        *watchers += 1;
-        let event = event.clone();
+        let event = match books.waiters.get_mut(&order) {
+            Some((event, watchers)) => {
+                *watchers += 1;
+                event.clone()
+            }
+            None => {
+                let event = Arc::new(Event::new());
+                books.waiters.insert(order, (event.clone(), 1));
+                event
+            }
+        };
         drop(books);
         Waiter {
             account: self.clone(),
