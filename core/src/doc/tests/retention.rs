@@ -184,7 +184,7 @@ fn snapshots_are_made_by_themselves_after_so_many_commits_or_bytes() {
         ..never.clone()
     };
     let by_bytes = Options {
-        snapshot_bytes: 1000,
+        snapshot_bytes: 300,
         ..never.clone()
     };
     assert_eq!(horizon_after_25_commits(never), 0);
