@@ -27,6 +27,13 @@ fn version(release: &str) -> String {
     numbers.join(".")
 }
 
+/// The version of a package that this program was built with.
+pub fn version_of(package: &str) -> Option<String> {
+    let lock = include_str!("../Cargo.lock");
+    let (_, behind) = lock.split_once(&format!("name = \"{package}\"\nversion = \""))?;
+    Some(behind.split_once('"')?.0.to_owned())
+}
+
 impl Machine {
     /// This one, with the disk under `dir`.
     pub fn here(dir: &Path) -> Result<Self> {

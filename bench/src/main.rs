@@ -4,9 +4,12 @@
 mod data;
 mod doc;
 mod machine;
+mod metric;
 mod native;
 mod report;
+mod suite;
 mod table;
+mod target;
 
 use clap::{Parser, Subcommand};
 
@@ -23,6 +26,8 @@ enum Command {
     Native(native::Arguments),
     /// Documents: commits, reads now and then.
     Doc(doc::Arguments),
+    /// Documents: what each policy of retention leaves on the disk.
+    Retention(doc::retention::Arguments),
     /// Renders the tables of a run.
     Table(table::Arguments),
     /// One measurement in a process of its own.
@@ -34,6 +39,7 @@ fn main() -> anyhow::Result<()> {
     match Arguments::parse().command {
         Command::Native(arguments) => native::run(&arguments),
         Command::Doc(arguments) => doc::run(&arguments),
+        Command::Retention(arguments) => doc::retention::run(&arguments),
         Command::Table(arguments) => table::run(&arguments),
         Command::Child(arguments) => native::child::run(arguments),
     }

@@ -66,7 +66,12 @@ impl Report {
 
     /// Median over the rounds of `a` divided by `b`, round by round: what disturbed a whole round cancels out.
     pub fn ratio(&self, metric: &str, a: &str, b: &str) -> Option<f64> {
-        let (a, b) = (self.figure(metric, a)?, self.figure(metric, b)?);
+        self.ratio_of((metric, a), (metric, b))
+    }
+
+    /// The same of two figures, each a metric and a contender.
+    pub fn ratio_of(&self, a: (&str, &str), b: (&str, &str)) -> Option<f64> {
+        let (a, b) = (self.figure(a.0, a.1)?, self.figure(b.0, b.1)?);
         median(a.rounds.iter().zip(&b.rounds).map(|(a, b)| a / b).collect())
     }
 

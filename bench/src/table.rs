@@ -1,12 +1,9 @@
 //! The tables of a run: for people at a terminal, for the README, for `docs/benchmarks.md`.
 
 use crate::{
-    native::{
-        FLOOR, LITTORAL, MAPPED, metrics,
-        metrics::{Metric, Unit},
-        targets,
-    },
+    metric::Metric,
     report::Report,
+    suite::{self, Suite},
 };
 use anyhow::{Context, Result};
 use std::{fmt::Write, fs, path::PathBuf};
@@ -25,32 +22,45 @@ pub struct Arguments {
 }
 
 pub fn run(arguments: &Arguments) -> Result<()> {
-    let from = arguments.from.clone().unwrap_or_else(|| results("native"));
-    let report = Report::load(&from)?;
-    if !arguments.write && !arguments.check {
-        print!("{}", text(&report));
-        return Ok(());
-    }
-    anyhow::ensure!(!report.quick, "{} was a smoke run", from.display());
-    let project = manifest().join("..");
-    for (file, tables) in [
-        ("README.md", readme(&report)),
-        ("docs/benchmarks.md", page(&report)),
-    ] {
-        let path = project.join(file);
-        let before = fs::read_to_string(&path).with_context(|| format!("reading {file}"))?;
-        let after = between_markers(&before, &tables)
-            .with_context(|| format!("{file} wants a line {BEGIN} and a line {END}"))?;
-        if arguments.check {
-            anyhow::ensure!(
-                before == after,
-                "{file} is not what the last run says: bench table --write"
-            );
-        } else {
-            fs::write(&path, after).with_context(|| format!("writing {file}"))?;
+    let chosen: Vec<_> = match &arguments.from {
+        Some(from) => vec![from.clone()],
+        None => suite::ALL.iter().map(|suite| results(suite.name)).collect(),
+    };
+    for from in chosen {
+        let report = Report::load(&from)?;
+        let suite = Suite::called(&report.suite)?;
+        if !arguments.write && !arguments.check {
+            print!("{}", text(suite, &report));
+            continue;
+        }
+        anyhow::ensure!(!report.quick, "{} was a smoke run", from.display());
+        put(
+            suite,
+            "docs/benchmarks.md",
+            &page(suite, &report),
+            arguments,
+        )?;
+        if let Some(file) = suite.figures_in {
+            put(suite, file, &figures_alone(suite, &report), arguments)?;
         }
     }
     Ok(())
+}
+
+/// Puts tables between the markers of a file, or compares them with what is there.
+fn put(suite: &Suite, file: &str, tables: &str, arguments: &Arguments) -> Result<()> {
+    let path = project().join(file);
+    let before = fs::read_to_string(&path).with_context(|| format!("reading {file}"))?;
+    let after = between_markers(&before, suite.marker, tables)
+        .with_context(|| format!("{file} wants {:?}", markers(suite.marker)))?;
+    if arguments.check {
+        anyhow::ensure!(
+            before == after,
+            "{file} is not what the last run says: bench table --write"
+        );
+        return Ok(());
+    }
+    fs::write(&path, after).with_context(|| format!("writing {file}"))
 }
 
 /// Where the results of `suite` are kept.
@@ -58,39 +68,49 @@ pub fn results(suite: &str) -> PathBuf {
     manifest().join("results").join(format!("{suite}.json"))
 }
 
+/// The directory of the project.
+pub fn project() -> PathBuf {
+    manifest().join("..")
+}
+
 fn manifest() -> PathBuf {
     std::env::var_os("CARGO_MANIFEST_DIR").map_or_else(|| PathBuf::from("."), PathBuf::from)
 }
 
-const BEGIN: &str = "<!-- bench:begin -->";
-const END: &str = "<!-- bench:end -->";
+fn markers(name: &str) -> [String; 2] {
+    [
+        format!("<!-- {name}:begin -->"),
+        format!("<!-- {name}:end -->"),
+    ]
+}
 
-fn between_markers(text: &str, tables: &str) -> Option<String> {
-    let (before, rest) = text.split_once(BEGIN)?;
-    let (_, after) = rest.split_once(END)?;
-    Some(format!("{before}{BEGIN}\n{tables}{END}{after}"))
+pub fn between_markers(text: &str, name: &str, tables: &str) -> Option<String> {
+    let [begin, end] = markers(name);
+    let (before, rest) = text.split_once(&begin)?;
+    let (_, after) = rest.split_once(&end)?;
+    Some(format!("{before}{begin}\n{tables}{end}{after}"))
 }
 
 /// For a terminal: the figures, and which targets were reached.
-pub fn text(report: &Report) -> String {
+pub fn text(suite: &Suite, report: &Report) -> String {
     format!(
         "\n{}\n{}",
-        aligned(&figures(report)),
-        aligned(&judged(report))
+        aligned(&figures(suite, report)),
+        aligned(&judged(suite, report))
     )
 }
 
-/// For the README: the figures.
-fn readme(report: &Report) -> String {
+/// For a page that shows the figures alone.
+fn figures_alone(suite: &Suite, report: &Report) -> String {
     format!(
         "{}\n\n{}",
         where_and_when(report),
-        markdown(&figures(report))
+        markdown(&figures(suite, report))
     )
 }
 
 /// For `docs/benchmarks.md`: everything.
-fn page(report: &Report) -> String {
+fn page(suite: &Suite, report: &Report) -> String {
     let mut page = format!("{}\n\n", where_and_when(report));
     let versions: Vec<_> = report
         .versions
@@ -101,31 +121,34 @@ fn page(report: &Report) -> String {
     let _ = writeln!(
         page,
         "### What it must reach\n\n{}",
-        markdown(&judged(report))
+        markdown(&judged(suite, report))
     );
     let _ = writeln!(
         page,
         "### Medians of {} rounds\n\n{}",
         report.rounds,
-        markdown(&figures(report))
+        markdown(&figures(suite, report))
     );
     let _ = writeln!(
         page,
         "### Littoral as a multiple of each, round by round\n\n{}",
-        markdown(&ratios(report))
+        markdown(&ratios(suite, report))
     );
-    let _ = writeln!(
-        page,
-        "### Latency: median / 99th percentile, microseconds\n\n{}",
-        markdown(&latencies(report))
-    );
+    let latencies = latencies(suite, report);
+    if latencies.len() > 1 {
+        let _ = writeln!(
+            page,
+            "### Latency: median / 99th percentile, microseconds\n\n{}",
+            markdown(&latencies)
+        );
+    }
     if !report.left_out.is_empty() {
         let _ = writeln!(page, "### Left out\n");
         for out in &report.left_out {
             let _ = writeln!(
                 page,
                 "- {} at `{}`: {}",
-                title(&out.contender),
+                suite.title(&out.contender),
                 out.workload,
                 out.reason
             );
@@ -150,12 +173,14 @@ fn where_and_when(report: &Report) -> String {
 /// Rows of cells, the first row being the head.
 type Rows = Vec<Vec<String>>;
 
-fn figures(report: &Report) -> Rows {
-    by_metric(report, |metric, contender| {
+fn figures(suite: &Suite, report: &Report) -> Rows {
+    by_metric(suite, report, |metric, contender| {
         let value = report.figure(metric.name, contender)?.median()?;
-        let peers = contenders(report).into_iter().filter(|name| *name != FLOOR);
+        let peers = contenders(suite, report)
+            .into_iter()
+            .filter(|name| !suite.apart.contains(name));
         let best = report.best(metric.name, peers, metric.unit.lower_is_better());
-        let text = number(value, metric.unit);
+        let text = metric.unit.number(value);
         Some(if best == Some(contender) {
             format!("**{text}**")
         } else {
@@ -164,11 +189,11 @@ fn figures(report: &Report) -> Rows {
     })
 }
 
-fn ratios(report: &Report) -> Rows {
-    let mut rows = by_metric(report, |metric, contender| {
+fn ratios(suite: &Suite, report: &Report) -> Rows {
+    let mut rows = by_metric(suite, report, |metric, contender| {
         Some(format!(
             "{:.2}",
-            report.ratio(metric.name, LITTORAL, contender)?
+            report.ratio(metric.name, suite.ours, contender)?
         ))
     });
     for row in &mut rows {
@@ -177,20 +202,24 @@ fn ratios(report: &Report) -> Rows {
     rows
 }
 
-fn latencies(report: &Report) -> Rows {
-    by_metric(report, |metric, contender| {
+fn latencies(suite: &Suite, report: &Report) -> Rows {
+    by_metric(suite, report, |metric, contender| {
         let [median, most] = report.figure(metric.name, contender)?.latency_us?;
         Some(format!("{median:.0} / {most:.0}"))
     })
 }
 
 /// A row for each metric of which `cell` has anything to say.
-fn by_metric(report: &Report, cell: impl Fn(&Metric, &str) -> Option<String>) -> Rows {
-    let contenders = contenders(report);
+fn by_metric(
+    suite: &Suite,
+    report: &Report,
+    cell: impl Fn(&Metric, &str) -> Option<String>,
+) -> Rows {
+    let contenders = contenders(suite, report);
     let mut head = vec![String::new()];
-    head.extend(contenders.iter().map(|name| title(name).to_owned()));
+    head.extend(contenders.iter().map(|name| suite.title(name).to_owned()));
     let mut rows = vec![head];
-    for metric in metrics::ALL {
+    for metric in suite.metrics {
         let cells: Vec<_> = contenders.iter().map(|name| cell(metric, name)).collect();
         if cells.iter().any(Option::is_some) {
             let mut row = vec![format!("{}, {}", metric.title, metric.unit.text())];
@@ -205,14 +234,14 @@ fn by_metric(report: &Report, cell: impl Fn(&Metric, &str) -> Option<String>) ->
     rows
 }
 
-fn judged(report: &Report) -> Rows {
+fn judged(suite: &Suite, report: &Report) -> Rows {
     let mut rows = vec![
         ["", "asked", "measured", "reached"]
             .map(String::from)
             .to_vec(),
     ];
-    for target in targets::ALL {
-        let judged = target.judge(report);
+    for target in suite.targets {
+        let judged = target.judge(suite, report);
         let Some(measured) = judged.measured else {
             continue;
         };
@@ -227,8 +256,9 @@ fn judged(report: &Report) -> Rows {
 }
 
 /// Those that the report has figures of, in the order of the tables.
-fn contenders(report: &Report) -> Vec<&'static str> {
-    TITLES
+fn contenders(suite: &Suite, report: &Report) -> Vec<&'static str> {
+    suite
+        .titles
         .iter()
         .map(|(name, _)| *name)
         .filter(|name| {
@@ -238,38 +268,6 @@ fn contenders(report: &Report) -> Vec<&'static str> {
                 .any(|figure| figure.contender == *name)
         })
         .collect()
-}
-
-const TITLES: &[(&str, &str)] = &[
-    (LITTORAL, "Littoral"),
-    (MAPPED, "Littoral, mapped"),
-    ("redb", "redb"),
-    ("fjall", "fjall"),
-    ("sqlite", "SQLite"),
-    ("lmdb", "LMDB"),
-    ("rocksdb", "RocksDB"),
-    ("directory", "one file each"),
-    (FLOOR, "floor"),
-];
-
-fn title(contender: &str) -> &str {
-    let known = TITLES.iter().find(|(name, _)| *name == contender);
-    known.map_or(contender, |(_, title)| title)
-}
-
-/// Three digits that count.
-fn number(value: f64, unit: Unit) -> String {
-    match unit {
-        Unit::Share => format!("{value:.2}"),
-        Unit::Milliseconds | Unit::Mebibytes => format!("{value:.1}"),
-        Unit::PerSecond | Unit::MegabytesPerSecond => match value {
-            million if million >= 1e6 => format!("{:.2} M", million / 1e6),
-            many if many >= 1e5 => format!("{:.0} k", many / 1e3),
-            many if many >= 1e4 => format!("{:.1} k", many / 1e3),
-            some if some >= 1e3 => format!("{:.2} k", some / 1e3),
-            few => format!("{few:.0}"),
-        },
-    }
 }
 
 fn markdown(rows: &Rows) -> String {
@@ -310,17 +308,10 @@ mod tests {
 
     #[test]
     fn tables_replace_only_what_is_between_the_markers() {
-        let text = format!("a\n{BEGIN}\nold\n{END}\nb\n");
-        let expected = format!("a\n{BEGIN}\nnew\n{END}\nb\n");
-        assert_eq!(between_markers(&text, "new\n"), Some(expected));
-        assert_eq!(between_markers("no markers", "new\n"), None);
-    }
-
-    #[test]
-    fn numbers_keep_three_digits() {
-        assert_eq!(number(168_321.0, Unit::PerSecond), "168 k");
-        assert_eq!(number(51_234.0, Unit::PerSecond), "51.2 k");
-        assert_eq!(number(4_321.0, Unit::PerSecond), "4.32 k");
-        assert_eq!(number(1.0437, Unit::Share), "1.04");
+        let [begin, end] = markers("bench");
+        let text = format!("a\n{begin}\nold\n{end}\nb\n");
+        let expected = format!("a\n{begin}\nnew\n{end}\nb\n");
+        assert_eq!(between_markers(&text, "bench", "new\n"), Some(expected));
+        assert_eq!(between_markers("no markers", "bench", "new\n"), None);
     }
 }

@@ -355,3 +355,34 @@ fn who_waits_for_the_writer_and_is_dropped_holds_up_nobody() {
     block_on(doc.patch("z", Patch::set(1), None)).unwrap();
     assert_eq!(doc.current_commit(), before + commits + 1);
 }
+
+#[test]
+fn writers_go_on_wherever_a_snapshot_stands() {
+    for remove in [
+        Remove::KeepLast(5),
+        Remove::KeepFor(Duration::ZERO),
+        Remove::Thin,
+    ] {
+        let world = World::new(Chance::new(5));
+        world.set_patience(0);
+        let disk = Disk::new();
+        let doc = block_on(open(&world, &disk, Retention::default())).unwrap();
+        for number in 0..400 {
+            let patch = doc.patch_with("", change(number), None, Durability::Memory);
+            block_on(patch).unwrap();
+        }
+        let before = doc.current_commit();
+        let mut snapshot = pin!(doc.snapshot_with(Retention { divisor: 2, remove }));
+        let mut stood = 0;
+        while !poll(snapshot.as_mut(), 1) {
+            let patch = Patch::set(stood as i64);
+            let mut patch = pin!(doc.patch_with("w", patch, None, Durability::Memory));
+            assert!(poll(patch.as_mut(), 100_000), "{remove:?}, place {stood}");
+            stood += 1;
+        }
+        assert!(stood > 20, "{remove:?}: {stood} places are none");
+        assert!(doc.horizon() > 0 || remove == Remove::Thin);
+        assert_eq!(doc.current_commit(), before + stood);
+        println!("{remove:?}: wrote at {stood} places");
+    }
+}

@@ -1,96 +1,108 @@
 //! Littoral's document over a file.
 
-use super::{Arguments, Figures, KEYS, each, field, mix, text, together};
-use anyhow::Result;
+use super::{
+    KEYS, field, key,
+    script::{self, Document, How, Scale, each},
+    text,
+};
+use anyhow::{Context, Result};
 use littoral::{FileVolume, OsEntropy, SystemClock, block_on, spawn_driver};
 use littoral_core::{
     doc::{Documents, Op, Options, Patch, Value},
-    engine::{self, Batch, Direction, Durability, KeyRange, Space, Store},
+    engine::{self, Batch, Durability, Space, Store},
 };
+use std::path::Path;
 
-/// The space of the document's log.
-const LOG: Space = Space(0x32);
 /// A space of one's own, for bare gets.
 const BARE: Space = Space(0x80);
 
-/// The figures, microseconds of a bare get, and bytes of a patch in the log.
-pub fn run(arguments: &Arguments) -> Result<(Figures, f64, f64)> {
-    let folder = tempfile::tempdir()?;
-    let volume = FileVolume::open(folder.path().join("store"))?;
-    let store = block_on(Store::open(volume, &OsEntropy, engine::Options::default()))?;
-    let driver = spawn_driver(store.clone())?;
-    let doc = block_on(Documents::open(
-        store.clone(),
-        SystemClock,
-        Options::default(),
-    ))?;
-    let object = Value::object((0..KEYS).map(|key| (format!("key{key:04}"), Value::from(text(0)))));
-    block_on(doc.patch("", Patch::set(object), None))?;
-    let set = |number: u64| Patch::ops(Op::set(field(number).as_str(), text(number)).ok());
-    let us = each(arguments.commits, |number| {
-        block_on(doc.patch_with("", set(number), None, Durability::Memory))?;
-        Ok(())
-    })?;
-    let in_log = each((arguments.commits / 10).max(1), |number| {
-        block_on(doc.patch_with("", set(number), None, Durability::Local))?;
-        Ok(())
-    })?;
-    let last = doc.current_commit();
-    block_on(async {
-        let mut batch = Batch::new();
-        for key in 0..KEYS as u64 {
-            batch.put(BARE, format!("key{key:04}"), text(key));
-        }
-        store.commit(batch, Durability::Strict).await?;
-        store.checkpoint().await?;
-        store.reclaim().await
-    })?;
-    let bytes = store.size_in_use() as f64 / last as f64;
-    let log = log_bytes(&store)?;
-    let bare = each(arguments.reads, |number| {
-        block_on(store.get(BARE, field(number).as_bytes()))?;
-        Ok(())
-    })?;
-    let head = each(arguments.reads, |number| {
-        block_on(doc.read(field(number).as_str()))?;
-        Ok(())
-    })?;
-    let past = each(arguments.reads, |number| {
-        let commit = 1 + mix(number ^ 0x77) % last;
-        block_on(doc.read_at(field(number).as_str(), commit))?;
-        Ok(())
-    })?;
-    let whole = each(50, |_| {
-        block_on(doc.read(""))?;
-        Ok(())
-    })?;
-    let strict = together(arguments.seconds, |number| {
-        block_on(doc.patch("", set(number), None))?;
-        Ok(())
-    })?;
-    block_on(doc.close())?;
-    driver.stop()?;
-    let figures = Figures {
-        name: "littoral",
-        relaxed: 1e6 / us,
-        in_log: 1e6 / in_log,
-        strict,
-        head,
-        past: Some(past),
-        leaves: KEYS as f64 * 1e6 / whole,
-        bytes,
-    };
-    Ok((figures, bare, log))
+/// The object before the first commit.
+pub fn first() -> Value {
+    Value::object((0..KEYS).map(|at| (key(at), Value::from(text(0)))))
 }
 
-fn log_bytes(store: &Store<FileVolume>) -> Result<f64> {
-    block_on(async {
-        let mut scan = store.view().scan(LOG, KeyRange::all(), Direction::Backward);
-        let (mut bytes, mut count) = (0, 0);
-        while let (Some(entry), true) = (scan.next().await?, count < 10_000) {
-            bytes += entry.key.len() as u64 + entry.len;
-            count += 1;
+/// The patch of commit `number`.
+pub fn patch(number: u64) -> Patch {
+    Patch::ops(Op::set(field(number).as_str(), text(number)).ok())
+}
+
+struct Littoral {
+    store: Store<FileVolume>,
+    doc: Documents<FileVolume, SystemClock>,
+    /// The commit before the first that is measured.
+    base: u64,
+}
+
+pub fn run(dir: &Path, scale: Scale) -> Result<Vec<(&'static str, f64)>> {
+    let volume = FileVolume::open(dir.join("store"))?;
+    let store = block_on(Store::open(volume, &OsEntropy, engine::Options::default()))?;
+    let driver = spawn_driver(store.clone())?;
+    let options = Options::default();
+    let doc = block_on(Documents::open(store.clone(), SystemClock, options))?;
+    let base = block_on(doc.patch("", Patch::set(first()), None))?;
+    let littoral = Littoral { store, doc, base };
+    let figures = script::run(&littoral, scale);
+    block_on(littoral.doc.close())?;
+    driver.stop()?;
+    figures
+}
+
+impl Document for Littoral {
+    fn set(&self, number: u64, how: How) -> Result<()> {
+        let durability = match how {
+            How::Relaxed => Durability::Memory,
+            How::Logged => Durability::Local,
+            How::Durable => Durability::Strict,
+        };
+        block_on(self.doc.patch_with("", patch(number), None, durability))?;
+        Ok(())
+    }
+
+    fn settle(&self) -> Result<u64> {
+        block_on(async {
+            self.store.checkpoint().await?;
+            self.store.reclaim().await
+        })?;
+        Ok(self.store.size_in_use())
+    }
+
+    fn head(&self, field: &str) -> Result<String> {
+        string(block_on(self.doc.read(field))?)
+    }
+
+    fn past(&self, field: &str, number: u64) -> Result<String> {
+        string(block_on(self.doc.read_at(field, self.base + number))?)
+    }
+
+    fn whole(&self) -> Result<usize> {
+        match block_on(self.doc.read(""))? {
+            Value::Object(fields) => Ok(fields.len()),
+            _ => anyhow::bail!("no object"),
         }
-        Ok(bytes as f64 / f64::from(count.max(1)))
-    })
+    }
+
+    /// A bare get of as many keys, as long as the others read.
+    fn more(&self, scale: Scale) -> Result<Vec<(&'static str, f64)>> {
+        block_on(async {
+            let mut batch = Batch::new();
+            for at in 0..KEYS {
+                batch.put(BARE, key(at), text(at as u64));
+            }
+            self.store.commit(batch, Durability::Strict).await?;
+            self.store.checkpoint().await?;
+            self.store.reclaim().await
+        })?;
+        let get = each(scale.reading, |number| {
+            let value = block_on(self.store.get(BARE, field(number).as_bytes()))?;
+            value.context("a bare get").map(drop)
+        })?;
+        Ok(vec![("get", get)])
+    }
+}
+
+fn string(value: Value) -> Result<String> {
+    match value {
+        Value::String(text) => Ok(text),
+        other => anyhow::bail!("{other:?} is no string"),
+    }
 }

@@ -1,139 +1,150 @@
 //! Documents: one object of 1,000 keys, many commits, and what reading costs then.
 //!
-//! Everything is measured in one process after another, on one disk; what counts are the ratios that are printed beside the figures.
+//! Every contender does the same, in turns, in an order that is drawn anew in each round.
 
+mod automerge;
 mod littoral;
+mod log_bytes;
+mod metrics;
+pub mod retention;
+mod revisions;
+mod script;
 mod sqlite;
 
-use anyhow::Result;
-use std::time::{Duration, Instant};
+use crate::{
+    data::{ORDER, Random},
+    machine::{self, Machine},
+    report::{Figure, Report},
+    suite::Suite,
+    table,
+};
+use anyhow::{Context, Result};
+use std::path::{Path, PathBuf};
 
 /// Keys of the object.
 pub const KEYS: usize = 1000;
-/// Bytes of a patch: what a field is set to.
+/// Bytes of a patch: the name of a field, and what it is set to.
 pub const PATCH: usize = 30;
-/// Writers at once.
-pub const WRITERS: usize = 16;
+
+pub const SUITE: Suite = Suite {
+    name: "doc",
+    marker: "bench-doc",
+    figures_in: None,
+    ours: metrics::LITTORAL,
+    apart: &[metrics::MANY],
+    titles: metrics::TITLES,
+    metrics: metrics::ALL,
+    targets: metrics::TARGETS,
+};
 
 #[derive(clap::Args)]
 pub struct Arguments {
-    /// Commits before anything is read
+    /// A smoke run of a few seconds, whose figures mean little.
+    #[arg(long)]
+    quick: bool,
+    /// How often everything is measured; results are medians.
+    #[arg(long, default_value_t = 3)]
+    rounds: usize,
+    /// Only these contenders (may be given several times).
+    #[arg(long, value_name = "NAME")]
+    only: Vec<String>,
+    /// Commits before anything is read. `littoral-many` makes ten times as many.
     #[arg(long, default_value_t = 100_000)]
     commits: u64,
-    /// Reads of each kind
-    #[arg(long, default_value_t = 20_000)]
-    reads: u64,
-    /// Seconds for which writers write at once
-    #[arg(long, default_value_t = 3.0)]
-    seconds: f64,
+    /// Directory for temporary stores, on a disk. They are removed afterwards.
+    #[arg(long)]
+    dir: Option<PathBuf>,
+    /// Where the results go; a full run writes `results/doc.json` without being asked.
+    #[arg(long, value_name = "FILE")]
+    json: Option<PathBuf>,
 }
 
-/// What one contender did.
-pub struct Figures {
-    pub name: &'static str,
-    /// Commits a second of one writer that are written and synced behind it; with SQLite those of `synchronous=NORMAL`.
-    pub relaxed: f64,
-    /// The same, each in the log when it returns: a process that dies loses none.
-    pub in_log: f64,
-    /// Durable commits a second of 16 writers.
-    pub strict: f64,
-    /// Microseconds for one field now, and at a random commit.
-    pub head: f64,
-    pub past: Option<f64>,
-    /// Leaves a second of the whole object.
-    pub leaves: f64,
-    /// Bytes on disk for each commit.
-    pub bytes: f64,
+/// Opens a contender in a directory, and runs the script.
+type Run = fn(&Path, script::Scale) -> Result<Vec<(&'static str, f64)>>;
+
+const CONTENDERS: &[(&str, Run)] = &[
+    (metrics::LITTORAL, littoral::run),
+    (metrics::MANY, littoral::run),
+    ("sqlite", sqlite::run),
+    ("revisions", revisions::run),
+    ("automerge", automerge::run),
+];
+
+/// Those that write the whole object for each commit make so much fewer of them.
+const FEWER: u64 = 10;
+
+fn scale(contender: &str, arguments: &Arguments) -> script::Scale {
+    let commits = match arguments.quick {
+        true => 2_000,
+        false => arguments.commits,
+    };
+    let commits = match contender {
+        metrics::MANY => commits * 10,
+        "sqlite" | "revisions" => commits / FEWER,
+        _ => commits,
+    };
+    script::Scale::new(commits, arguments.quick)
 }
 
 pub fn run(arguments: &Arguments) -> Result<()> {
-    let (ours, bare, log) = littoral::run(arguments)?;
-    let sqlite = sqlite::run(arguments)?;
-    println!(
-        "object of {KEYS} keys, {} commits of {PATCH} bytes\n",
-        arguments.commits
-    );
-    println!("| | {} | {} |\n|---|---|---|", ours.name, sqlite.name);
-    let row = |what: &str, of: fn(&Figures) -> f64, unit: &str| {
-        println!(
-            "| {what} | {:.1} {unit} | {:.1} {unit} |",
-            of(&ours),
-            of(&sqlite)
-        );
+    let scratch = machine::scratch(arguments.dir.as_deref(), 8 << 30)?;
+    let wanted = |name: &str| {
+        arguments.only.is_empty() || arguments.only.iter().any(|wanted| wanted == name)
     };
-    row("commits/s, one writer, relaxed", |f| f.relaxed, "/s");
-    row(
-        "commits/s, one writer, in the log on return",
-        |f| f.in_log,
-        "/s",
-    );
-    row("commits/s, 16 writers, durable", |f| f.strict, "/s");
-    row("one field now", |f| f.head, "us");
-    row(
-        "one field at a random commit",
-        |f| f.past.unwrap_or(f64::NAN),
-        "us",
-    );
-    row("the whole object now", |f| f.leaves, "leaves/s");
-    row("bytes on disk for each commit", |f| f.bytes, "B");
-    println!("\n| what must be reached | bound | measured |\n|---|---|---|");
-    let must = |what: &str, bound: &str, found: f64| println!("| {what} | {bound} | {found:.2} |");
-    must(
-        "one field now / a bare engine get",
-        "< 20",
-        ours.head / bare,
-    );
-    let past = ours.past.unwrap_or(f64::NAN);
-    must(
-        "one field at a random commit / now",
-        "< 10",
-        past / ours.head,
-    );
-    must("leaves/s of the whole object", ">= 100,000", ours.leaves);
-    must("commits/s, one writer, relaxed", ">= 50,000", ours.relaxed);
-    must(
-        "16 writers durable / SQLite",
-        ">= 5",
-        ours.strict / sqlite.strict,
-    );
-    must("log bytes of one patch", "< 150", log);
+    let mut order: Vec<_> = CONTENDERS.iter().filter(|(name, _)| wanted(name)).collect();
+    let mut random = Random::new(ORDER, 0);
+    let mut report = Report {
+        date: jiff::Timestamp::now()
+            .strftime("%Y-%m-%d %H:%M UTC")
+            .to_string(),
+        suite: SUITE.name.into(),
+        machine: Machine::here(scratch.path())?,
+        rounds: arguments.rounds.max(1),
+        quick: arguments.quick,
+        versions: metrics::versions(),
+        figures: Vec::new(),
+        left_out: Vec::new(),
+    };
+    for round in 1..=report.rounds {
+        random.shuffle(&mut order);
+        eprintln!("round {round} of {}", report.rounds);
+        for (name, run) in &order {
+            let dir = tempfile::tempdir_in(scratch.path())?;
+            let figures =
+                run(dir.path(), scale(name, arguments)).with_context(|| (*name).to_owned())?;
+            for (metric, value) in figures {
+                eprintln!("  {metric:<14} {name:<14} {value:>14.1}");
+                record(&mut report, metric, name, value);
+            }
+        }
+    }
+    let bytes = log_bytes::of_a_patch()?;
+    for (name, _) in &order {
+        if *name == metrics::LITTORAL {
+            (0..report.rounds).for_each(|_| record(&mut report, "log", name, bytes));
+        }
+    }
+    let is_whole = !arguments.quick && arguments.only.is_empty() && arguments.commits == 100_000;
+    let kept = is_whole.then(|| table::results(SUITE.name));
+    if let Some(path) = arguments.json.clone().or(kept) {
+        report.save(&path)?;
+        eprintln!("written: {}", path.display());
+    }
+    print!("{}", table::text(&SUITE, &report));
     Ok(())
 }
 
-/// Microseconds that each of `count` takes.
-pub fn each(count: u64, mut what: impl FnMut(u64) -> Result<()>) -> Result<f64> {
-    let began = Instant::now();
-    for number in 0..count {
-        what(number)?;
+fn record(report: &mut Report, metric: &str, contender: &str, value: f64) {
+    let mut known = report.figures.iter_mut();
+    match known.find(|figure| figure.metric == metric && figure.contender == contender) {
+        Some(figure) => figure.rounds.push(value),
+        None => report.figures.push(Figure {
+            metric: metric.into(),
+            contender: contender.into(),
+            rounds: vec![value],
+            latency_us: None,
+        }),
     }
-    Ok(began.elapsed().as_secs_f64() * 1e6 / count.max(1) as f64)
-}
-
-/// How many a second `WRITERS` threads do together.
-pub fn together(seconds: f64, write: impl Fn(u64) -> Result<()> + Sync) -> Result<f64> {
-    let until = Duration::from_secs_f64(seconds);
-    let began = Instant::now();
-    let done: Result<Vec<u64>> = std::thread::scope(|scope| {
-        let threads: Vec<_> = (0..WRITERS as u64)
-            .map(|writer| {
-                let write = &write;
-                scope.spawn(move || {
-                    let mut done = 0;
-                    while began.elapsed() < until {
-                        write(writer * 1_000_003 + done)?;
-                        done += 1;
-                    }
-                    Ok(done)
-                })
-            })
-            .collect();
-        let ended = threads.into_iter().map(|thread| {
-            let ended = thread.join();
-            ended.unwrap_or_else(|_| anyhow::bail!("a writer panicked"))
-        });
-        ended.collect()
-    });
-    Ok(done?.iter().sum::<u64>() as f64 / began.elapsed().as_secs_f64())
 }
 
 /// A number that is as good as random, and the same each time.
@@ -144,11 +155,29 @@ pub fn mix(number: u64) -> u64 {
     mixed ^ (mixed >> 31)
 }
 
-/// The field that commit `number` sets, and what to.
-pub fn field(number: u64) -> String {
-    format!("key{:04}", mix(number) as usize % KEYS)
+pub fn key(number: usize) -> String {
+    format!("key{number:04}")
 }
 
+/// The field that commit `number` sets, as a number.
+pub fn place(number: u64) -> usize {
+    mix(number) as usize % KEYS
+}
+
+/// The field that commit `number` sets.
+pub fn field(number: u64) -> String {
+    key(place(number))
+}
+
+/// What commit `number` sets it to.
 pub fn text(number: u64) -> String {
     format!("{:0width$}", mix(number ^ 0xabcd), width = PATCH - 10)
+}
+
+/// The object before the first commit, as JSON.
+pub fn first_json() -> String {
+    let fields: Vec<String> = (0..KEYS)
+        .map(|at| format!("\"{}\":\"{}\"", key(at), text(0)))
+        .collect();
+    format!("{{{}}}", fields.join(","))
 }

@@ -1,44 +1,11 @@
-//! What the figures are: names, units, and which way is better.
+//! What is measured, and the versions of whom.
 
 use super::contenders;
+use crate::{
+    machine,
+    metric::{Metric, Unit, metric},
+};
 use std::collections::BTreeMap;
-
-pub struct Metric {
-    pub name: &'static str,
-    /// As a table's row says it.
-    pub title: &'static str,
-    pub unit: Unit,
-}
-
-#[derive(Clone, Copy, PartialEq)]
-pub enum Unit {
-    PerSecond,
-    MegabytesPerSecond,
-    Milliseconds,
-    Mebibytes,
-    /// Bytes on the disk for each byte stored.
-    Share,
-}
-
-impl Unit {
-    pub fn lower_is_better(self) -> bool {
-        matches!(self, Unit::Milliseconds | Unit::Mebibytes | Unit::Share)
-    }
-
-    pub fn text(self) -> &'static str {
-        match self {
-            Unit::PerSecond => "/s",
-            Unit::MegabytesPerSecond => "MB/s",
-            Unit::Milliseconds => "ms",
-            Unit::Mebibytes => "MiB",
-            Unit::Share => "x",
-        }
-    }
-}
-
-const fn metric(name: &'static str, title: &'static str, unit: Unit) -> Metric {
-    Metric { name, title, unit }
-}
 
 /// In the order of the tables.
 pub const ALL: &[Metric] = &[
@@ -144,18 +111,17 @@ pub const ALL: &[Metric] = &[
 
 /// Contenders and the versions that this program was built with.
 pub fn versions() -> BTreeMap<String, String> {
-    let lock = include_str!("../../Cargo.lock");
-    let version_of = |package: &str| {
-        let (_, behind) = lock.split_once(&format!("name = \"{package}\"\nversion = \""))?;
-        Some(behind.split_once('"')?.0.to_owned())
-    };
     contenders::all()
         .into_iter()
         .filter_map(|contender| {
             let version = match contender.name() {
                 "sqlite" => Some(rusqlite::version().to_owned()),
-                "lmdb" => Some(format!("{} (heed {})", lmdb_version(), version_of("heed")?)),
-                other => version_of(other),
+                "lmdb" => Some(format!(
+                    "{} (heed {})",
+                    lmdb_version(),
+                    machine::version_of("heed")?
+                )),
+                other => machine::version_of(other),
             };
             Some((contender.name().to_owned(), version?))
         })

@@ -3,23 +3,44 @@
 pub mod child;
 mod contender;
 mod contenders;
-pub mod metrics;
+mod metrics;
 mod runner;
 mod scale;
-pub mod targets;
+mod targets;
 mod workloads;
-
-pub use contenders::{FLOOR, LITTORAL, MAPPED};
 
 use crate::{
     machine::{self, Machine},
     report::Report,
+    suite::Suite,
     table,
 };
 use anyhow::{Context, Result};
+use contenders::{FLOOR, LITTORAL, MAPPED};
 use runner::Runner;
 use scale::Scale;
 use std::path::PathBuf;
+
+pub const SUITE: Suite = Suite {
+    name: "native",
+    marker: "bench",
+    figures_in: Some("README.md"),
+    ours: LITTORAL,
+    apart: &[FLOOR],
+    titles: &[
+        (LITTORAL, "Littoral"),
+        (MAPPED, "Littoral, mapped"),
+        ("redb", "redb"),
+        ("fjall", "fjall"),
+        ("sqlite", "SQLite"),
+        ("lmdb", "LMDB"),
+        ("rocksdb", "RocksDB"),
+        ("directory", "one file each"),
+        (FLOOR, "floor"),
+    ],
+    metrics: metrics::ALL,
+    targets: targets::ALL,
+};
 
 /// Bytes of disk that are written once before anything is measured: what the stores of one workload take together.
 const PROVISIONED: u64 = 4 << 30;
@@ -95,7 +116,7 @@ pub fn run(arguments: &Arguments) -> Result<()> {
         report.save(&path)?;
         eprintln!("written: {}", path.display());
     }
-    print!("{}", table::text(&report));
+    print!("{}", table::text(&SUITE, &report));
     let failed = runner::failures(&report);
     anyhow::ensure!(failed.is_empty(), "failed: {}", failed.join(", "));
     Ok(())

@@ -149,7 +149,9 @@ pub(crate) fn misfit(kind: ValueKind, step: &Step) -> Option<Refusal> {
 }
 
 pub(crate) fn undeclared() -> Refusal {
-    Refusal::invalid("no key field was declared for the elements of this list")
+    Refusal::invalid(
+        "no key field was declared for the elements of this list: write it out, as in (id=KEY)",
+    )
 }
 
 pub(crate) fn nothing_there() -> Refusal {

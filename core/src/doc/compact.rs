@@ -24,6 +24,7 @@ use crate::{
     port::{Clock, Volume},
 };
 use alloc::{collections::BTreeSet, vec, vec::Vec};
+use core::time::Duration;
 
 /// Rows that are removed in one commit of the engine.
 const SLICE: usize = 512;
@@ -107,17 +108,18 @@ impl<V: Volume, C: Clock> Inner<V, C> {
     }
 
     async fn remove_old(&self, retention: Retention) -> Result<u64> {
+        let first = match retention.remove {
+            // Reads the log, for which no writer has to wait.
+            Remove::KeepFor(duration) => self.first_within(duration).await?,
+            _ => 0,
+        };
         let writer = self.writer.lock().await;
         let tip = self.tip(DOCUMENT)?.commit;
         let mut removed = self.shared.lock().removed.clone();
         match retention.remove {
             Remove::NeverRemove => return Ok(0),
             Remove::KeepLast(count) => removed.cut((tip + 1).saturating_sub(count.max(1))),
-            Remove::KeepFor(duration) => {
-                let millis = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
-                let until = self.millis().saturating_sub(millis);
-                removed.cut(self.current_at(removed.horizon, tip, until).await?);
-            }
+            Remove::KeepFor(_) => removed.cut(first),
             Remove::Thin => removed.thin(tip, retention.divisor)?,
         }
         let mut batch = Batch::new();
@@ -146,8 +148,12 @@ impl<V: Volume, C: Clock> Inner<V, C> {
         Ok(sweep.rows)
     }
 
-    /// The commit that was the last one at this time, from `first` on.
-    async fn current_at(&self, first: u64, tip: u64, millis: u64) -> Result<u64> {
+    /// The commit that was the last one so long ago.
+    async fn first_within(&self, duration: Duration) -> Result<u64> {
+        let millis = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
+        let until = self.millis().saturating_sub(millis);
+        let tip = self.tip(DOCUMENT)?.commit;
+        let first = self.shared.lock().removed.horizon;
         let range = KeyRange::between(
             log_key(DOCUMENT, first.saturating_add(1)),
             log_key(DOCUMENT, tip.saturating_add(1)),
@@ -155,7 +161,7 @@ impl<V: Volume, C: Clock> Inner<V, C> {
         let mut log = self.store.view().scan(LOG, range, Direction::Forward);
         let mut current = first;
         while let Some(row) = log.next().await? {
-            if Entry::decode(&log.value().await?)?.millis > millis {
+            if Entry::decode(&log.value().await?)?.millis > until {
                 break;
             }
             current = take_ordered(take_ordered(&row.key)?.1)?.0;

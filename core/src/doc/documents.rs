@@ -270,20 +270,26 @@ impl<V: Volume, C: Clock> Inner<V, C> {
 
     /// The rows as they are now, which commit that is, and how it is read.
     pub(super) fn now(&self, scope: u64) -> Result<(Reader<V>, Moment, u64)> {
-        let tip = self.tip(scope)?;
-        let view = self.store.view();
-        let shared = self.shared.lock();
-        // The view has this commit at least. Unless it may have another one, head alone tells.
-        let settled = !shared.pending && shared.tips.get(&scope) == Some(&tip);
-        if !shared.tips.contains_key(&scope) {
-            return Err(no_scope());
+        loop {
+            let tip = self.tip(scope)?;
+            let view = self.store.view();
+            let shared = self.shared.lock();
+            // The view has this commit at least. Unless it may have another one, head alone tells.
+            let settled = !shared.pending && shared.tips.get(&scope) == Some(&tip);
+            if !shared.tips.contains_key(&scope) {
+                return Err(no_scope());
+            }
+            // Retention may have gone past it already.
+            if !settled && scope == DOCUMENT && !shared.removed.keeps(tip.commit) {
+                continue;
+            }
+            let moment = Moment {
+                scope,
+                at: if settled { NOW } else { tip.commit },
+                base: tip.base,
+            };
+            return Ok((Reader { view }, moment, tip.commit));
         }
-        let moment = Moment {
-            scope,
-            at: if settled { NOW } else { tip.commit },
-            base: tip.base,
-        };
-        Ok((Reader { view }, moment, tip.commit))
     }
 
     /// The rows, and how they are read as they were at `commit`.

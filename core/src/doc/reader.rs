@@ -74,14 +74,12 @@ impl<V: Volume> Reader<V> {
             past_key(scope, node, step, at.saturating_add(1)),
             past_behind(scope, node, step),
         );
-        let mut past = self.view.scan(PAST, range, Direction::Forward).nearby();
-        match past.next().await? {
-            Some(_) => {
-                let edge = Edge::decode(&past.value().await?)?;
-                Ok((edge.since <= at).then_some(edge))
-            }
-            None => Ok(None),
-        }
+        // Ends are commits: what ends later was written later.
+        let Some(row) = self.view.first_of_rising(PAST, &range).await? else {
+            return Ok(None);
+        };
+        let edge = Edge::decode(&row)?;
+        Ok((edge.since <= at).then_some(edge))
     }
 
     /// What the root was.

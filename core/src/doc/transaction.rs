@@ -219,8 +219,9 @@ impl<V: Volume, C: Clock> Transaction<V, C> {
 
     /// Joins with a patch of what is at `path`, and waits for what becomes of the whole.
     ///
-    /// All matches are evaluated in the state before; patches are applied in the order of joining. Dropping the future ends the waiting; whether
-    /// it had joined by then, [`joined`](Transaction::joined) tells.
+    /// All matches are evaluated in the state before; each patch is applied to what is at its path in that
+    /// state, though another one deletes an element of the same list. Dropping the future ends the waiting; whether it had joined by then,
+    /// [`joined`](Transaction::joined) tells.
     ///
     /// # Errors
     /// `InvalidInput` for a path that overlaps another participant's, or takes a container on the way for one of another kind, or may do
@@ -446,8 +447,11 @@ impl<V: Volume, C: Clock> Inner<V, C> {
                 return Ok(Verdict::Unmatched);
             }
         }
+        // From the back: who deletes an element of a list does not move those that others have named.
+        let mut order: Vec<_> = joins.iter().collect();
+        order.sort_by(|one, other| other.path.cmp(&one.path));
         let mut ops = Vec::new();
-        for join in joins {
+        for join in order {
             let (base, patch) = match self.keys().resolve_patch(&join.path, &join.patch) {
                 Ok(resolved) => resolved,
                 Err(error) => return refused(error),

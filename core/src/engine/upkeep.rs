@@ -108,7 +108,11 @@ impl<V: Volume> Store<V> {
             if alive && durable < last {
                 // Commits that nobody waits for. A failure is told to whoever commits next.
                 let _ = inner.reach(last, Durability::Strict).await;
-                continue;
+                // Those who go on committing so are not to do the rest themselves.
+                let state = inner.state.lock();
+                if state.sealed.is_none() && state.current.version.tables.len() < MAX_TABLES / 2 {
+                    continue;
+                }
             }
             if alive {
                 match inner.slice(self).await {

@@ -74,6 +74,47 @@ impl<V: Volume> View<V> {
         Scan::new(self.clone(), start, end, direction)
     }
 
+    /// The value of the first key in `range`, where of two keys that are in it the greater was always written later. So it lies in the
+    /// oldest table that has any of them, and the others need not be looked into.
+    pub(crate) async fn first_of_rising(
+        &self,
+        space: Space,
+        range: &KeyRange,
+    ) -> Result<Option<Bytes>> {
+        self.check_open()?;
+        let (start, end) = internal_range(space, range);
+        let disk = &self.store.0.disk;
+        let mut first = None;
+        for table in self.current.version.tables.iter().rev() {
+            let mut cursor = Cursor::seek(disk, table.clone(), &start, false, 0).await?;
+            first = cursor.next(disk).await?.map(|item| item.key);
+            first = first.filter(|key| *key < end);
+            if first.is_some() {
+                break;
+            }
+        }
+        let memtables = [self.current.sealed.as_ref(), Some(&self.current.active)];
+        for memtable in memtables.into_iter().flatten() {
+            if first.is_none() {
+                let page = memtable.page(Bound::Included(&start), false, self.commit, 1);
+                first = page.into_iter().next().map(|(key, _)| key);
+                first = first.filter(|key| *key < end);
+            }
+        }
+        let Some(first) = first else {
+            return Ok(None);
+        };
+        if let Some(value) = self.find(&first).await? {
+            return self.store.0.load(&first, value).await.map(Some);
+        }
+        // It was deleted since: the next one may be anywhere.
+        let mut scan = Scan::new(self.clone(), start, end, Direction::Forward).nearby();
+        match scan.next().await? {
+            Some(_) => scan.value().await.map(Some),
+            None => Ok(None),
+        }
+    }
+
     async fn find(&self, key: &[u8]) -> Result<Option<Value>> {
         self.check_open()?;
         self.store.0.find(&self.current, key, self.commit).await
@@ -106,8 +147,10 @@ impl<V> Drop for View<V> {
     }
 }
 
-/// Entries of a memtable that are fetched at once.
+/// Entries of a memtable that are fetched at once, at most.
 const PAGE: usize = 64;
+/// The same at first, where few are wanted; then twice as many each time.
+const FIRST_PAGE: usize = 2;
 /// A scan reads this much of a table at once.
 const AHEAD: u64 = 64 << 10;
 
@@ -138,6 +181,8 @@ enum From {
     Memtable {
         memtable: Arc<Memtable>,
         page: VecDeque<(Bytes, Found)>,
+        /// Entries of the next page.
+        count: usize,
         behind: Option<Bytes>,
     },
     Table(Cursor),
@@ -254,6 +299,10 @@ impl<V: Volume> Scan<V> {
                 let from = From::Memtable {
                     memtable: memtable.clone(),
                     page: VecDeque::new(),
+                    count: match self.ahead {
+                        0 => FIRST_PAGE,
+                        _ => PAGE,
+                    },
                     behind: None,
                 };
                 self.opening.push(Source {
@@ -310,6 +359,7 @@ impl Source {
             From::Memtable {
                 memtable,
                 page,
+                count,
                 behind,
             } => {
                 if page.is_empty() {
@@ -318,7 +368,8 @@ impl Source {
                         (None, false) => Bound::Included(start.as_ref()),
                         (None, true) => Bound::Excluded(end.as_ref()),
                     };
-                    *page = memtable.page(bound, backward, view.commit, PAGE).into();
+                    *page = memtable.page(bound, backward, view.commit, *count).into();
+                    *count = (*count * 2).min(PAGE);
                 }
                 let next = page.pop_front();
                 *behind = next.as_ref().map(|(key, _)| key.clone()).or(behind.take());
@@ -352,4 +403,70 @@ fn covered(newer: &[Source], key: &Bytes, at: u64) -> Result<bool> {
         }
     }
     Ok(false)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        engine::{Batch, Durability, Options},
+        port::{Entropy, MemoryVolume},
+    };
+    use futures::executor::block_on;
+
+    struct Seven;
+
+    impl Entropy for Seven {
+        fn fill(&self, bytes: &mut [u8]) -> Result<()> {
+            bytes.fill(7);
+            Ok(())
+        }
+    }
+
+    const SPACE: Space = Space(0x80);
+
+    fn key(number: u8) -> Vec<u8> {
+        alloc::vec![b'k', number]
+    }
+
+    /// Keys that rise with time, in tables and memtables, some deleted: alone, and as a range.
+    #[test]
+    fn the_first_of_rising_keys_is_what_a_scan_finds_first() {
+        block_on(async {
+            let store = Store::open(MemoryVolume::new(), &Seven, Options::default())
+                .await
+                .unwrap();
+            let (mut found, mut nothing) = (0, 0);
+            for number in 0..100u8 {
+                let mut batch = Batch::new();
+                batch.put(SPACE, key(number), key(number));
+                batch.put(SPACE, alloc::vec![b'm', number], "another");
+                match number % 20 {
+                    7 => batch.delete(SPACE, key(number / 2)),
+                    13 => batch.delete_range(SPACE, KeyRange::between(key(20), key(number / 2))),
+                    _ => {}
+                }
+                store.commit(batch, Durability::Memory).await.unwrap();
+                if number % 9 == 4 {
+                    store.checkpoint().await.unwrap();
+                }
+                let view = store.view();
+                for from in 0..=number + 1 {
+                    let range = KeyRange::between(key(from), key(u8::MAX));
+                    let mut scan = view.scan(SPACE, range.clone(), Direction::Forward);
+                    let expected = match scan.next().await.unwrap() {
+                        Some(_) => Some(scan.value().await.unwrap()),
+                        None => None,
+                    };
+                    let first = view.first_of_rising(SPACE, &range).await.unwrap();
+                    assert_eq!(first, expected, "from {from} after {number}");
+                    match first {
+                        Some(_) => found += 1,
+                        None => nothing += 1,
+                    }
+                }
+            }
+            assert!(found > 1000 && nothing >= 100, "{found}, {nothing}");
+        });
+    }
 }

@@ -14,7 +14,7 @@ use crate::{
             Documents, History, Match, Op, Outcome, Patch, Pattern, Refused, Remove, Retention,
             Scope, Transaction, Value, Watch,
         },
-        engine::Direction,
+        engine::{Batch, Direction, Durability},
     },
 };
 use axum::{
@@ -86,6 +86,13 @@ impl Shared {
             Some(name) => self.document.scope(name),
             None => Ok(self.document.as_scope()),
         }
+    }
+
+    /// Returns once everything that was committed before is durable.
+    async fn durable(&self) -> crate::core::Result<()> {
+        let store = self.document.store();
+        store.commit(Batch::new(), Durability::Strict).await?;
+        Ok(())
     }
 
     /// What `wait` waits for; `Closed` if the server ends before that.
@@ -294,6 +301,8 @@ async fn abort(State(shared): App, Path(id): Path<u64>) -> Answer {
 }
 
 /// Server-sent events: `state`, then a `change` for each commit; the id of each is its commit. They end with the server.
+///
+/// What is told is durable: a client that comes back after a crash goes on from there.
 async fn watch_events(State(shared): App, Query(query): Asked, headers: HeaderMap) -> Answer {
     let pattern: Pattern = path(&query).parse()?;
     // A client that comes back says which was the last one that it had.
@@ -311,7 +320,12 @@ async fn watch_events(State(shared): App, Query(query): Asked, headers: HeaderMa
     let events = stream::unfold((shared, Some(watch)), |(shared, watch)| async {
         let mut watch: Watch<_, _> = watch?;
         let next = shared.unless_ending(watch.next());
+        // What has been told is not dropped: only waiting for it is.
         let next = tokio::time::timeout(ALIVE, next).await;
+        let next = match next {
+            Ok(Ok(event)) => Ok(shared.durable().await.map(|()| event)),
+            next => next,
+        };
         let (event, watch) = match next {
             Err(_) => (Ok(":\n\n".to_owned()), Some(watch)),
             Ok(Ok(event)) => (Ok(written(&event.to_value())), Some(watch)),

@@ -81,6 +81,10 @@ fn what_does_not_match_or_cannot_be_applied_changes_nothing() {
 fn a_list_with_a_key_is_read_by_it() {
     let place = Place::new();
     place.run(["doc", "set", "x", "1"]).ok();
+    let unknown = place.run(["doc", "get", "users(jane)"]);
+    unknown
+        .exit(2)
+        .says(&["no key field was declared", "(id=KEY)"]);
     place.run(["doc", "key", "users", "id"]).ok();
     place.run(["doc", "set", "users(jane).age", "3"]).ok();
     let users = place.run(["doc", "get", "users"]).ok().line();

@@ -7,7 +7,7 @@ use littoral::{
     core::{
         blob::{EngineBlobs, EngineRoots},
         doc::{self, Documents},
-        engine::{Options, Store},
+        engine::{Durability, Options, Store},
         port::{Body, Method},
     },
     server::{ServerHandle, ServerOptions, listen, serve},
@@ -21,13 +21,17 @@ struct Served {
 }
 
 fn served() -> Served {
+    served_with(doc::Options::default())
+}
+
+fn served_with(options: doc::Options) -> Served {
     let folder = tempfile::tempdir().unwrap();
     littoral::block_on(async {
         let volume = FileVolume::open(folder.path().join("store")).unwrap();
         let store = Store::open(volume, &OsEntropy, Options::default())
             .await
             .unwrap();
-        let document = Documents::open(store.clone(), SystemClock, doc::Options::default())
+        let document = Documents::open(store.clone(), SystemClock, options)
             .await
             .unwrap();
         // Nobody is to need it.
@@ -282,6 +286,21 @@ fn a_watch_tells_the_state_and_then_each_commit() {
         ["5", "7"]
     );
     littoral::block_on(served.document.close()).unwrap();
+}
+
+#[test]
+fn a_watch_tells_only_what_survives_a_crash() {
+    let mut options = doc::Options::default();
+    options.durability = Durability::Memory;
+    let served = served_with(options);
+    let client = Client::new(&served.server);
+    patch(&client, json!({"path": "a", "set": 1}));
+    let before = served.document.store().stats();
+    assert!(before.durable_commit < before.last_commit);
+    let told = littoral::block_on(events(&client, "/v1/doc/watch?path=a", 1));
+    assert_eq!(told[0].0, "1");
+    let after = served.document.store().stats();
+    assert!(after.durable_commit >= before.last_commit);
 }
 
 #[test]

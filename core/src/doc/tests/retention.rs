@@ -169,17 +169,34 @@ fn a_commit_before_the_horizon_is_out_of_range_with_the_horizon() {
 }
 
 #[test]
-fn snapshots_are_made_by_themselves() {
+fn snapshots_are_made_by_themselves_after_so_many_commits_or_bytes() {
+    let never = Options {
+        retention: Retention {
+            remove: Remove::KeepLast(3),
+            ..Retention::default()
+        },
+        snapshot_commits: u64::MAX,
+        snapshot_bytes: u64::MAX,
+        ..options()
+    };
+    let by_commits = Options {
+        snapshot_commits: 10,
+        ..never.clone()
+    };
+    let by_bytes = Options {
+        snapshot_bytes: 300,
+        ..never.clone()
+    };
+    assert_eq!(horizon_after_25_commits(never), 0);
+    for options in [by_commits, by_bytes] {
+        let horizon = horizon_after_25_commits(options);
+        assert!(horizon >= 8, "{horizon}");
+    }
+}
+
+fn horizon_after_25_commits(options: Options) -> u64 {
     block_on(async {
         let doc = new().await;
-        let options = Options {
-            retention: Retention {
-                remove: Remove::KeepLast(3),
-                ..Retention::default()
-            },
-            snapshot_commits: 10,
-            ..options()
-        };
         let doc = Documents::open(doc.store().clone(), Time::default(), options)
             .await
             .unwrap();
@@ -200,8 +217,8 @@ fn snapshots_are_made_by_themselves() {
             doc.close().await.unwrap();
         };
         futures::join!(work, doc.drive());
-        assert!(doc.horizon() >= 8, "{}", doc.horizon());
-    });
+        doc.horizon()
+    })
 }
 
 #[test]

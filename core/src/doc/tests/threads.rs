@@ -3,7 +3,7 @@
 use super::support::{new, with};
 use crate::{
     Kind,
-    doc::{Event, Match, Op, Patch, Value},
+    doc::{Event, Match, Op, Patch, Remove, Retention, Value},
 };
 use alloc::vec::Vec;
 use core::time::Duration;
@@ -114,5 +114,37 @@ fn threads_are_told_everything_once_and_in_order() {
                 }
             });
         }
+    });
+}
+
+#[test]
+fn who_reads_while_the_past_is_removed_reads_a_state_that_was() {
+    let doc = block_on(new());
+    block_on(doc.patch("n", Patch::set(1), None)).unwrap();
+    const COMMITS: u64 = 200;
+    let last = Retention {
+        remove: Remove::KeepLast(1),
+        ..Retention::default()
+    };
+    thread::scope(|scope| {
+        for _ in 0..3 {
+            let doc = doc.clone();
+            scope.spawn(move || {
+                loop {
+                    let (value, commit) = block_on(doc.read_with_commit("n")).unwrap();
+                    assert_eq!(value, Some(Value::Int(commit as i64)));
+                    if commit == COMMITS {
+                        return;
+                    }
+                }
+            });
+        }
+        scope.spawn(move || {
+            for _ in 1..COMMITS {
+                let patch = Patch::ops([Op::increment("n", 1).unwrap()]);
+                block_on(doc.patch("", patch, None)).unwrap();
+                block_on(doc.snapshot_with(last)).unwrap();
+            }
+        });
     });
 }

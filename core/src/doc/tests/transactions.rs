@@ -85,6 +85,22 @@ fn nothing_is_applied_unless_all_match_and_all_can_be() {
 }
 
 #[test]
+fn who_deletes_an_element_does_not_move_what_another_has_named() {
+    block_on(async {
+        let doc = with(r#"{"l": ["a", "b", "c"]}"#).await;
+        let transaction = doc.begin(3, Value::Null, LONG).await.unwrap();
+        let delete = || Patch::ops([Op::delete("").unwrap()]);
+        let (a, b, c) = join!(
+            transaction.join("l[0]", delete(), pattern("\"a\"")),
+            transaction.join("l[1]", Patch::set("B"), pattern("\"b\"")),
+            transaction.join("l[2]", delete(), pattern("\"c\"")),
+        );
+        assert!(a.unwrap().committed && b.unwrap().committed && c.unwrap().committed);
+        assert_eq!(doc.read("l").await.unwrap(), value(r#"["B"]"#));
+    });
+}
+
+#[test]
 fn overlapping_and_mixed_paths_are_refused_and_the_others_wait_on() {
     block_on(async {
         let doc = with(r#"{"a": {"x": 1}, "l": [{"id": 1}]}"#).await;
