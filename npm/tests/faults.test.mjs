@@ -154,6 +154,59 @@ for (const name of BROWSERS) {
       await second.close();
     });
 
+    test("a tab that wakes up while its store is still being closed takes part again", async () => {
+      const page = await open();
+      const found = await page.run(async () => {
+        // There closing takes some turns of the event loop.
+        const store = await littoral.open("dozing", { backend: "indexeddb" });
+        const before = await store.blobs.put("before");
+        const texts = [];
+        for (let round = 0; round < 3; round++) {
+          const running = [store.blobs.put(`round ${round}`), store.blobs.text(before)];
+          for (const event of ["freeze", "resume", "freeze", "resume"]) document.dispatchEvent(new Event(event));
+          const [pointer] = await Promise.all(running);
+          texts.push(await store.blobs.text(pointer));
+        }
+        // Asleep: what is asked now is answered when the page is back.
+        document.dispatchEvent(new Event("freeze"));
+        const late = store.blobs.text(before);
+        await new Promise((resolve) => setTimeout(resolve, 50));
+        document.dispatchEvent(new Event("resume"));
+        texts.push(await late);
+        await store.close();
+        return texts;
+      });
+      assert.deepEqual(found, ["round 0", "round 1", "round 2", "before"]);
+      await page.close();
+    });
+
+    test("a tab that another one has not missed yet takes part again", async () => {
+      const owner = await open();
+      const other = await open();
+      const pointer = await owner.run(async () => {
+        globalThis.store = await littoral.open("napping");
+        return store.blobs.put("asked again");
+      });
+      const texts = await other.run(async (pointer) => {
+        globalThis.store = await littoral.open("napping");
+        const texts = [];
+        for (let round = 0; round < 20; round++) {
+          const running = [store.blobs.text(pointer), store.blobs.text(pointer)];
+          document.dispatchEvent(new Event("freeze"));
+          // Right after the sleep, or when the owner is about to hear of it.
+          for (let turn = 0; turn < round % 5; turn++) await new Promise((resolve) => setTimeout(resolve));
+          document.dispatchEvent(new Event("resume"));
+          texts.push(...(await Promise.all(running)));
+        }
+        await store.close();
+        return texts;
+      }, pointer);
+      assert.deepEqual(texts, Array(40).fill("asked again"));
+      await owner.run(async () => store.close());
+      await owner.close();
+      await other.close();
+    });
+
     test("an engine that traps ends with a typed error, and opening again recovers", async () => {
       const page = await open();
       const found = await page.run(async () => {
