@@ -35,7 +35,7 @@ export async function openWith(parts: Parts, name: string, options: OpenOptions 
     worker.onmessage = ({ data }: MessageEvent<ToPage>) => {
       if (data.ready) resolve();
       if (data.news) board.tell(data.news);
-      if (data.answers) caller.receive(data);
+      if (data.answers) caller.receive(data.answers);
       if (data.ended) end(fromWire(data.ended));
     };
     worker.onerror = (event) => {

@@ -5,8 +5,8 @@ import { type WireError, LittoralError, fromWire, toWire } from "./errors.js";
 /** One call: number, method, arguments, and whether somebody else was asked before, of whom nobody knows how far he came. */
 export type Call = [id: number, method: string, args: unknown[], again?: boolean];
 
-/** One answer: number, value or error. A value that is packed is given as where it is. */
-export type Answer = [id: number, value: unknown, error?: WireError | undefined, at?: number, length?: number];
+/** One answer: number, value or error. */
+export type Answer = [id: number, value: unknown, error?: WireError];
 
 /** What travels. */
 export interface Message {
@@ -14,10 +14,6 @@ export interface Message {
   /** Nobody waits for these any more. */
   cancelled?: number[];
   answers?: Answer[];
-  /** What is packed of them. */
-  pack?: ArrayBuffer;
-  /** Packs that were read, to be used again. */
-  read?: ArrayBuffer[];
   /** News that nobody asked for. */
   news?: unknown;
 }
@@ -39,7 +35,6 @@ export class Caller {
   #calls: Call[] = [];
   #cancelled: number[] = [];
   #transfer: Transferable[] = [];
-  #read: ArrayBuffer[] = [];
   #scheduled = false;
   #ended: LittoralError | undefined;
   #busy: (waiting: boolean) => void;
@@ -86,17 +81,15 @@ export class Caller {
   }
 
   /** Takes answers; what is none is left alone. */
-  receive({ answers, pack }: Message): void {
+  receive(answers: unknown): void {
     for (const answer of lists(answers)) {
-      const [id, value, error, at = 0, length] = answer as Answer;
+      const [id, value, error] = answer as Answer;
       const waiting = this.#waiting.get(id);
       if (!waiting) continue;
       this.#waiting.delete(id);
       if (error) waiting.reject(fromWire(error));
-      else if (pack && length !== undefined) waiting.resolve(new Uint8Array(pack.slice(at, at + length)));
       else waiting.resolve(value);
     }
-    if (pack) this.#read.push(pack);
     this.#rest();
   }
 
@@ -143,11 +136,6 @@ export class Caller {
     if (this.#calls.length > 0) message.calls = this.#calls;
     if (this.#cancelled.length > 0) message.cancelled = this.#cancelled;
     const transfer = this.#transfer;
-    if (this.#read.length > 0) {
-      message.read = this.#read;
-      transfer.push(...this.#read);
-      this.#read = [];
-    }
     this.#calls = [];
     this.#cancelled = [];
     this.#transfer = [];
@@ -163,44 +151,15 @@ function lists(found: unknown): unknown[][] {
 /** What answers calls: with a value, or a promise of one. */
 export type Handler = (method: string, args: any[], running: Running) => unknown;
 
-/** Takes bytes, which are only lent, and gives what stands for them in an answer. */
-export interface Sink {
-  take(bytes: Uint8Array): unknown;
-}
-
-/** Bytes in the pack that goes with this answer. */
-class Packed {
-  readonly at: number;
-  readonly length: number;
-
-  constructor(at: number, length: number) {
-    this.at = at;
-    this.length = length;
-  }
-}
-
-/**
- * Small answers travel in one buffer, which comes back to be used again: memory that is new, or changes hands, costs more than reading what is in it.
- * One that is full goes at once, so that the other side unpacks while this one reads on.
- */
-const PACK = 64 << 10;
-/** Larger ones travel alone. */
-const SMALL = 16 << 10;
-/** Packs that are kept. */
-const PACKS = 16;
-
 /** A call that is being answered. */
 export class Running {
   #controller: AbortController | undefined;
   #aborted = false;
   /** Somebody else was asked before, and nobody knows how far he came. */
   readonly again: boolean;
-  /** Where bytes are put that are answered at once, if there is such a place. */
-  readonly sink: Sink | undefined;
 
-  constructor(again: boolean, sink: Sink | undefined) {
+  constructor(again: boolean) {
     this.again = again;
-    this.sink = sink;
   }
 
   /** Aborted when nobody waits any more. Made for those who ask for it: that costs more than a small call. */
@@ -217,7 +176,7 @@ export class Running {
 }
 
 /** The side that is called. */
-export class Callee implements Sink {
+export class Callee {
   #send: Send;
   #handler: Handler;
   #answers: Answer[] = [];
@@ -226,11 +185,6 @@ export class Callee implements Sink {
   #running = new Map<number, Running>();
   #transfers: boolean;
   #news: () => unknown;
-  /** A call is being made: what it answers now goes with the pack. */
-  #calling = false;
-  #pack: Uint8Array<ArrayBuffer> | undefined;
-  #packed = 0;
-  #spare: ArrayBuffer[] = [];
 
   /** `transfers`: whether the way to the other side takes bytes over instead of copying them. `news` goes with answers. */
   constructor(send: Send, handler: Handler, transfers: boolean, news: () => unknown = () => undefined) {
@@ -241,8 +195,7 @@ export class Callee implements Sink {
   }
 
   /** Takes calls; what is none is left alone. */
-  receive({ calls, cancelled, read }: Message): void {
-    if (this.#transfers && read) this.#spare.push(...read.slice(0, PACKS - this.#spare.length));
+  receive({ calls, cancelled }: Message): void {
     for (const call of lists(calls)) if (Array.isArray(call[2])) this.#run(call as Call);
     // Also those that came in the same message.
     if (Array.isArray(cancelled)) for (const id of cancelled) this.#running.get(id)?.abort();
@@ -261,27 +214,13 @@ export class Callee implements Sink {
     this.#running.clear();
   }
 
-  /** Puts bytes into the pack if they are part of what is answered at once. */
-  take(bytes: Uint8Array): unknown {
-    if (!this.#calling || bytes.length > SMALL) return bytes.slice();
-    if (this.#packed + bytes.length > PACK) this.#flush();
-    this.#pack ??= new Uint8Array(this.#spare.pop() ?? new ArrayBuffer(PACK));
-    this.#pack.set(bytes, this.#packed);
-    const packed = new Packed(this.#packed, bytes.length);
-    this.#packed += bytes.length;
-    return packed;
-  }
-
   #run([id, method, args, again]: Call): void {
-    const running = new Running(again === true, this.#transfers ? this : undefined);
+    const running = new Running(again === true);
     let value: unknown;
-    this.#calling = true;
     try {
       value = this.#handler(method, args, running);
     } catch (error) {
       return this.#answer([id, undefined, toWire(error)]);
-    } finally {
-      this.#calling = false;
     }
     // What is there at once needs no turn of promises, which would cost more than reading a small blob.
     if (!(value instanceof Promise)) return this.#answer([id, value]);
@@ -292,10 +231,9 @@ export class Callee implements Sink {
   }
 
   #answer(answer: Answer): void {
-    const value = answer[1];
-    if (value instanceof Packed) answer = [answer[0], undefined, undefined, value.at, value.length];
-    else if (this.#transfers && value instanceof Uint8Array) this.#transfer.push(value.buffer);
     this.#answers.push(answer);
+    const value = answer[1];
+    if (this.#transfers && value instanceof Uint8Array) this.#transfer.push(value.buffer);
     if (this.#scheduled) return;
     this.#scheduled = true;
     queueMicrotask(() => this.#flush());
@@ -308,15 +246,7 @@ export class Callee implements Sink {
     const transfer = this.#transfer;
     this.#answers = [];
     this.#transfer = [];
-    const message: Message = { answers };
-    if (this.#pack && this.#packed > 0) {
-      message.pack = this.#pack.buffer;
-      transfer.push(message.pack);
-      this.#pack = undefined;
-      this.#packed = 0;
-    }
     const news = this.#news();
-    if (news !== undefined) message.news = news;
-    this.#send(message, transfer);
+    this.#send(news === undefined ? { answers } : { answers, news }, transfer);
   }
 }

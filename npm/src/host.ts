@@ -181,9 +181,7 @@ export class Host {
       case "export":
         return this.#export();
       case "get":
-        return engine.get(args[0], running.sink);
       case "range":
-        return engine.range(args[0], args[1], args[2], running.sink);
       case "stat":
       case "has":
       case "delete":

@@ -38,7 +38,7 @@ export async function open(name: string, options: OpenOptions = {}): Promise<Sto
   };
   worker.on("message", (message: ToPage) => {
     if (message.news) board.tell(message.news);
-    if (message.answers) caller.receive(message);
+    if (message.answers) caller.receive(message.answers);
     if (message.ended) end(fromWire(message.ended));
   });
   worker.on("error", (cause) => end(new LittoralError("Poisoned", "the engine's thread stopped: open the store again", { cause })));

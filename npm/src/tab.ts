@@ -231,7 +231,7 @@ export class Tab {
     if (from !== this.#way) return;
     this.#silence = 0;
     if (isObject(news)) this.#post({ news }, []);
-    if (answers) this.#owner.receive({ answers });
+    if (answers) this.#owner.receive(answers);
   }
 
   /** Another tab works with this one from now on. */
@@ -306,7 +306,7 @@ export class Tab {
     host.onBroken = (error) => this.#end(error);
     this.#mode.resolve(host.mode);
     this.#attend(false);
-    const callee = new Callee((message) => this.#owner.receive(message), this.#serve(host), false);
+    const callee = new Callee(({ answers }) => this.#owner.receive(answers), this.#serve(host), false);
     this.#owner.connect((message) => callee.receive(message));
     this.#hall?.postMessage({ owner: this.#id } satisfies HallMessage);
     void host.watch((news: News) => {

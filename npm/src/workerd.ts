@@ -29,7 +29,7 @@ export async function open(name: string, options: OpenOptions = {}): Promise<Sto
   const callee = new Callee(
     (message) => {
       if (message.news) board.tell(message.news);
-      caller.receive(message);
+      caller.receive(message.answers);
     },
     (method, args, running) => host.call(method, args, running),
     false,

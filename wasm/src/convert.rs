@@ -106,20 +106,6 @@ pub(crate) fn bytes(bytes: &[u8]) -> JsValue {
 
 #[wasm_bindgen]
 extern "C" {
-    /// Where bytes are put that are answered at once, with those of other answers.
-    pub type Sink;
-    /// Takes a copy of `bytes`, a view that is only valid during the call; gives what stands for them in the answer.
-    #[wasm_bindgen(method)]
-    fn take(this: &Sink, bytes: &[u8]) -> JsValue;
-}
-
-/// Bytes for whoever asked: as the sink has them, or in an array of their own.
-pub(crate) fn hand_over(found: &[u8], sink: Option<Sink>) -> JsValue {
-    sink.map_or_else(|| bytes(found), |sink| sink.take(found))
-}
-
-#[wasm_bindgen]
-extern "C" {
     /// Bytes that arrive piece by piece: `next()` gives a promise of a `Uint8Array`, or of nothing at the end.
     pub type Source;
     #[wasm_bindgen(method)]

@@ -2,8 +2,8 @@
 
 use crate::{
     convert::{
-        Pieces, Sink, Source, answer, array, hand_over, maybe_pointer, number, object, pointer,
-        promise, whole,
+        Pieces, Source, answer, array, bytes, maybe_pointer, number, object, pointer, promise,
+        whole,
     },
     doc::Opened,
 };
@@ -94,14 +94,14 @@ impl Engine {
         promise(async move { Ok(side.put_stream(Pieces(source)).await?.to_hex()) })
     }
 
-    /// The blob's bytes, in `sink` if there is one.
-    pub fn get(&self, hex: String, sink: Option<Sink>) -> Answer {
+    /// The blob's bytes.
+    pub fn get(&self, hex: String) -> Answer {
         let side = self.0.clone();
-        answer(async move { Ok(hand_over(&side.get(&pointer(&hex)?).await?, sink)) })
+        answer(async move { Ok(bytes(&side.get(&pointer(&hex)?).await?)) })
     }
 
-    /// Bytes `from..to` of the blob, in `sink` if there is one.
-    pub fn range(&self, hex: String, from: f64, to: f64, sink: Option<Sink>) -> Answer {
+    /// Bytes `from..to` of the blob.
+    pub fn range(&self, hex: String, from: f64, to: f64) -> Answer {
         let side = self.0.clone();
         answer(async move {
             let (from, to) = (whole(from)?, whole(to)?);
@@ -109,7 +109,7 @@ impl Engine {
                 Side::Pair(pair) => pair.get_range(&pointer(&hex)?, from..to).await?,
                 Side::Alone(alone) => alone.blobs.get_range(&pointer(&hex)?, from..to).await?,
             };
-            Ok(hand_over(&found, sink))
+            Ok(bytes(&found))
         })
     }
 
