@@ -207,6 +207,47 @@ for (const name of BROWSERS) {
       await other.close();
     });
 
+    if (name === "chromium") {
+      test("a tab that crashes hands the store over, and what the other one asked is answered", async () => {
+        const first = await open();
+        const second = await open();
+        const before = await first.run(async () => {
+          globalThis.store = await littoral.open("crashed");
+          return store.blobs.put("before the crash");
+        });
+        const going = second.run(async () => {
+          globalThis.store = await littoral.open("crashed");
+          const pointers = [];
+          for (let i = 0; i < 200; i++) pointers.push(await store.blobs.put(`wave ${i}`));
+          return store.blobs.has(pointers);
+        });
+        await sleep(30);
+        const driver = await first.page.createCDPSession();
+        driver.send("Page.crash").catch(() => {});
+        const has = await going;
+        assert.ok(has.every(Boolean));
+        assert.equal(await second.run(async (pointer) => store.blobs.text(pointer), before), "before the crash");
+        await second.run(async () => store.close());
+        await second.close();
+        await first.close().catch(() => {});
+      });
+
+      test("a private window has a store for as long as it is open", async () => {
+        const context = await browser.browser.createBrowserContext();
+        const page = await context.newPage();
+        await page.goto(`${server.url}/page.html`);
+        await page.waitForFunction("globalThis.ready === true");
+        const text = await page.evaluate(async () => {
+          const store = await littoral.open("private");
+          const text = await store.blobs.text(await store.blobs.put("in private"));
+          await store.close();
+          return text;
+        });
+        assert.equal(text, "in private");
+        await context.close();
+      });
+    }
+
     test("an engine that traps ends with a typed error, and opening again recovers", async () => {
       const page = await open();
       const found = await page.run(async () => {
