@@ -105,6 +105,8 @@ function once(database, mode, work) {
     let answer;
     try {
       answer = work(transaction);
+      // A reader asks for nothing more: said now, the browser need not come back for it.
+      if (mode === "readonly") transaction.commit?.();
     } catch (error) {
       // Otherwise the requests that were made before would be done, and only they.
       transaction.abort();

@@ -148,7 +148,7 @@ function lists(found: unknown): unknown[][] {
   return Array.isArray(found) ? found.filter((item) => Array.isArray(item)) : [];
 }
 
-/** What answers calls. */
+/** What answers calls: with a value, or a promise of one. */
 export type Handler = (method: string, args: any[], running: Running) => unknown;
 
 /** A call that is being answered. */
@@ -196,32 +196,38 @@ export class Callee {
 
   /** Takes calls; what is none is left alone. */
   receive({ calls, cancelled }: Message): void {
-    for (const call of lists(calls)) if (Array.isArray(call[2])) void this.#run(call as Call);
+    for (const call of lists(calls)) if (Array.isArray(call[2])) this.#run(call as Call);
     // Also those that came in the same message.
     if (Array.isArray(cancelled)) for (const id of cancelled) this.#running.get(id)?.abort();
   }
 
   /** Everything that is running is answered with this error. */
   fail(error: unknown): void {
-    for (const [id, running] of this.#running) {
-      this.#answer([id, undefined, toWire(error)]);
-      running.abort();
-    }
-    this.#running.clear();
+    for (const id of this.#running.keys()) this.#answer([id, undefined, toWire(error)]);
     this.#flush();
+    this.stop();
   }
 
-  async #run([id, method, args, again]: Call): Promise<void> {
+  /** Nobody waits for what is running. */
+  stop(): void {
+    for (const running of this.#running.values()) running.abort();
+    this.#running.clear();
+  }
+
+  #run([id, method, args, again]: Call): void {
     const running = new Running(again === true);
-    this.#running.set(id, running);
-    let answer: Answer;
+    let value: unknown;
     try {
-      answer = [id, await this.#handler(method, args, running)];
+      value = this.#handler(method, args, running);
     } catch (error) {
-      answer = [id, undefined, toWire(error)];
+      return this.#answer([id, undefined, toWire(error)]);
     }
-    // Otherwise it was answered already.
-    if (this.#running.delete(id)) this.#answer(answer);
+    // What is there at once needs no turn of promises, which would cost more than reading a small blob.
+    if (!(value instanceof Promise)) return this.#answer([id, value]);
+    this.#running.set(id, running);
+    // If it is not there any more, it was answered already.
+    const answer = (answer: Answer) => this.#running.delete(id) && this.#answer(answer);
+    value.then((value) => answer([id, value]), (error) => answer([id, undefined, toWire(error)]));
   }
 
   #answer(answer: Answer): void {

@@ -139,15 +139,18 @@ export class Host {
     }
   }
 
-  /** One call of the page. */
-  async call(method: string, args: any[], running: Running): Promise<unknown> {
+  /** One call of the page: what it comes to, or a promise of it. */
+  call(method: string, args: any[], running: Running): unknown {
     if (this.broken) throw this.broken;
     if (this.#closed && method !== "close") throw new LittoralError("Closed", "the store was closed: open it again");
+    const failed = (error: unknown) => {
+      throw error instanceof WebAssembly.RuntimeError ? this.poison(error) : error;
+    };
     try {
-      return plain(await this.#call(method, args, running));
+      const found = this.#call(method, args, running);
+      return found instanceof Promise ? found.then(plain, failed) : plain(found);
     } catch (error) {
-      if (error instanceof WebAssembly.RuntimeError) throw this.poison(error);
-      throw error;
+      return failed(error);
     }
   }
 

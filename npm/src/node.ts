@@ -36,10 +36,10 @@ export async function open(name: string, options: OpenOptions = {}): Promise<Sto
     caller.end(error);
     board.end();
   };
-  worker.on("message", ({ news, answers, ended }: ToPage) => {
-    if (news) board.tell(news);
-    if (answers) caller.receive(answers);
-    if (ended) end(fromWire(ended));
+  worker.on("message", (message: ToPage) => {
+    if (message.news) board.tell(message.news);
+    if (message.answers) caller.receive(message.answers);
+    if (message.ended) end(fromWire(message.ended));
   });
   worker.on("error", (cause) => end(new LittoralError("Poisoned", "the engine's thread stopped: open the store again", { cause })));
   worker.on("exit", () => end(new LittoralError("Closed", "the store was closed: open it again")));

@@ -159,18 +159,18 @@ export class Store implements AsyncDisposable {
   }
 
   /** Stops uploads until `resume`. */
-  pause(): Promise<void> {
-    return this.#caller.call("pause", []);
+  pause(options: CallOptions = {}): Promise<void> {
+    return this.#caller.call("pause", [], options);
   }
 
   /** Takes uploads up again, also after the remote wanted other credentials. */
-  resume(): Promise<void> {
-    return this.#caller.call("resume", []);
+  resume(options: CallOptions = {}): Promise<void> {
+    return this.#caller.call("resume", [], options);
   }
 
   /** Tries at once what waits for its next attempt. In a page this happens by itself when the network comes back. */
-  wake(): Promise<void> {
-    return this.#caller.call("wake", []);
+  wake(options: CallOptions = {}): Promise<void> {
+    return this.#caller.call("wake", [], options);
   }
 
   /** Reads and checks everything that is here. */

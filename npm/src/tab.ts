@@ -5,7 +5,7 @@
 // calls out; everybody then asks it again what was not answered. Asking again is safe: a blob is put under the hash of its
 // bytes, roots move by compare-and-swap, and a change of the document has a number of its own by which the log tells whether it was made.
 
-import { type Message, Callee, Caller, type Running } from "./calls.js";
+import { type Handler, type Message, Callee, Caller, type Running } from "./calls.js";
 import { LittoralError, type WireError, toWire, wrap } from "./errors.js";
 import { Host, type News, type WasmSource, load } from "./host.js";
 import type { EngineOptions, StorageMode } from "./options.js";
@@ -46,11 +46,18 @@ const BEATS = 5;
 
 /** What goes over the channel between the owner and one other tab. */
 interface ChannelMessage extends Message {
-  /** The owner that it is for; another one leaves it alone. */
+  /** The owner's way that it is for; another one leaves it alone. */
   to?: string;
-  /** The owner that it is from. */
+  /** The owner's way that it is from. */
   from?: string;
   welcome?: StorageMode;
+}
+
+/** The owner's way to another tab. What went over an earlier one may be lost: a tab that meets a new one asks again. */
+interface Way {
+  id: string;
+  channel: BroadcastChannel;
+  callee: Callee;
 }
 
 type Post = (message: ToPage, transfer: Transferable[]) => void;
@@ -66,7 +73,7 @@ export class Tab {
   #silence = 0;
   #beating: ReturnType<typeof setInterval> | undefined;
   /** This tab has the lock, and the store is not open yet. */
-  #opening = false;
+  #opening: Promise<void> | undefined;
   #options: (EngineOptions & { wasm: WasmSource }) | undefined;
   #host: Host | undefined;
   #release: (() => void) | undefined;
@@ -74,10 +81,15 @@ export class Tab {
   #waiting: AbortController | undefined;
   #hall: BroadcastChannel | undefined;
   #channel: BroadcastChannel | undefined;
-  #channels = new Map<string, { channel: BroadcastChannel; callee: Callee }>();
-  #ownerId: string | undefined;
+  #ways = new Map<string, Way>();
+  #made = 0;
+  /** The way over which the owner is asked. */
+  #way: string | undefined;
   #looking: ReturnType<typeof setTimeout> | undefined;
   #mode = promise<StorageMode>();
+  #asleep = false;
+  /** The store is being given away. */
+  #leaving = false;
   #closing = false;
   #ended = false;
 
@@ -95,7 +107,7 @@ export class Tab {
   receive(message: FromPage): void {
     if (message.open) this.#open(message.open);
     if (message.sleep) void this.#sleep();
-    if (message.wake) this.#join();
+    if (message.wake) this.#wake();
     if (message.calls || message.cancelled) this.#page.receive(message);
   }
 
@@ -109,7 +121,7 @@ export class Tab {
     if (this.#ended) return;
     this.#ended = true;
     this.#closing = true;
-    for (const { callee } of this.#channels.values()) callee.fail(error);
+    for (const { callee } of this.#ways.values()) callee.fail(error);
     this.#page.fail(error);
     this.#owner.end(error);
     this.#post({ ended: toWire(error) }, []);
@@ -122,7 +134,9 @@ export class Tab {
     if (method === "close") return this.#close(args[0]);
     const host = this.#host;
     if (!host) return this.#owner.call(method, args, { signal: running.cancelled, again: running.again });
-    return host.call(method, args, running).catch((error) => {
+    const found = host.call(method, args, running);
+    if (!(found instanceof Promise)) return found;
+    return found.catch((error) => {
       // The store went to another tab in the middle of it.
       if (this.#host !== host && !this.#closing) return this.#owner.call(method, args, { signal: running.cancelled, again: true });
       throw error;
@@ -148,7 +162,7 @@ export class Tab {
       .request(`littoral:owner:${name}`, { signal: waiting.signal }, async () => {
         if (waiting.signal.aborted) return;
         const released = new Promise<void>((resolve) => (this.#release = resolve));
-        await this.#own();
+        await (this.#opening = this.#own());
         await released;
       })
       .catch((error) => {
@@ -192,7 +206,7 @@ export class Tab {
     this.#silence = 0;
     if (!waiting || this.#options?.backend === "memory") return;
     this.#beating = setInterval(() => {
-      if (this.#host || this.#opening || !this.#hall) return;
+      if (this.#host || this.#opening || this.#leaving || !this.#hall) return;
       this.#hall.postMessage({ who: this.#id } satisfies HallMessage);
       if (++this.#silence <= BEATS) return;
       this.#silence = 0;
@@ -205,16 +219,16 @@ export class Tab {
   /** The owner's word to this tab. */
   #answered({ from, welcome, answers, news }: ChannelMessage): void {
     if (typeof from !== "string" || this.#host) return;
-    if (welcome && this.#ownerId !== from) {
-      this.#ownerId = from;
-      clearTimeout(this.#looking);
+    if (welcome) clearTimeout(this.#looking);
+    if (welcome && this.#way !== from) {
+      this.#way = from;
       this.#mode.resolve(welcome);
       if (!this.#owner.waits) this.#attend(false);
       // This tab may be the next owner, and be offline by then.
       load(this.#options!.wasm).catch(() => {});
       this.#owner.connect((message) => this.#channel?.postMessage({ ...message, to: from } satisfies ChannelMessage));
     }
-    if (from !== this.#ownerId) return;
+    if (from !== this.#way) return;
     this.#silence = 0;
     if (isObject(news)) this.#post({ news }, []);
     if (answers) this.#owner.receive(answers);
@@ -223,40 +237,47 @@ export class Tab {
   /** Another tab works with this one from now on. */
   #welcome(id: string): void {
     const host = this.#host!;
-    if (!this.#channels.has(id)) {
-      const channel = new BroadcastChannel(`littoral:${this.#options!.name}:${id}`);
-      const post = (message: ChannelMessage) => channel.postMessage({ ...message, from: this.#id });
-      const handler = async (method: string, args: any[], running: Running) => {
-        try {
-          return await host.call(method, args, running);
-        } catch (error) {
-          // The next owner is asked again; an answer of this one would be the last word.
-          if (!host.broken && (this.#host !== host || this.#closing)) return new Promise(() => {});
-          throw error;
-        }
-      };
-      const callee = new Callee(post, handler, false, () => host.news());
-      channel.onmessage = ({ data }) => {
-        if (isObject(data) && data.to === this.#id) callee.receive(data);
-      };
-      this.#channels.set(id, { channel, callee });
-      void navigator.locks.request(`littoral:tab:${id}`, { mode: "shared" }, () => {
-        // This tab may have slept meanwhile: that channel is closed.
-        if (this.#channels.get(id)?.channel !== channel) return;
-        // What still runs for it need not.
-        callee.fail(new LittoralError("Closed", "the tab is gone"));
-        channel.close();
-        this.#channels.delete(id);
-      });
-    }
-    this.#channels.get(id)!.channel.postMessage({ from: this.#id, welcome: host.mode } satisfies ChannelMessage);
+    const { channel, id: from } = this.#ways.get(id) ?? this.#makeWay(id, host);
+    channel.postMessage({ from, welcome: host.mode } satisfies ChannelMessage);
+  }
+
+  #makeWay(tab: string, host: Host): Way {
+    const id = `${this.#id}:${this.#made++}`;
+    const channel = new BroadcastChannel(`littoral:${this.#options!.name}:${tab}`);
+    const post = (message: ChannelMessage) => channel.postMessage({ ...message, from: id });
+    const callee = new Callee(post, this.#serve(host), false, () => host.news());
+    channel.onmessage = ({ data }) => {
+      if (isObject(data) && data.to === id) callee.receive(data);
+    };
+    const way: Way = { id, channel, callee };
+    this.#ways.set(tab, way);
+    void navigator.locks.request(`littoral:tab:${tab}`, { mode: "shared" }, () => {
+      // This tab may have slept meanwhile: that channel is closed.
+      if (this.#ways.get(tab) !== way) return;
+      // Gone, or asleep: then it asks again over a way of its own.
+      callee.stop();
+      channel.close();
+      this.#ways.delete(tab);
+    });
+    return way;
+  }
+
+  /** Answers from this host, as long as the store is here. */
+  #serve(host: Host): Handler {
+    return async (method, args, running) => {
+      try {
+        return await host.call(method, args, running);
+      } catch (error) {
+        // The next owner is asked again; an answer of this one would be the last word.
+        if (!host.broken && (this.#host !== host || this.#closing)) return new Promise(() => {});
+        throw error;
+      }
+    };
   }
 
   /** Opens the store here. */
   async #own(): Promise<void> {
     const { wasm, ...options } = this.#options!;
-    const waiting = this.#waiting;
-    this.#opening = true;
     let host: Host;
     try {
       // Beside each other: compiling takes as long as opening.
@@ -269,30 +290,28 @@ export class Tab {
       });
       host = await Host.open(options, place);
     } catch (error) {
+      // Put to sleep meanwhile: it is for the next owner to meet.
+      if (this.#leaving) return;
       this.#mode.reject(error);
       this.#end(wrap(error));
       return;
     } finally {
-      this.#opening = false;
+      this.#opening = undefined;
     }
-    if (this.#closing || this.#waiting !== waiting) {
-      await host.close();
+    if (this.#closing || this.#leaving) {
+      await host.close().catch(() => {});
       return;
     }
     this.#host = host;
     host.onBroken = (error) => this.#end(error);
     this.#mode.resolve(host.mode);
     this.#attend(false);
-    const callee = new Callee(
-      ({ answers }) => answers && this.#owner.receive(answers),
-      (method, args, running) => host.call(method, args, running),
-      false,
-    );
+    const callee = new Callee(({ answers }) => this.#owner.receive(answers), this.#serve(host), false);
     this.#owner.connect((message) => callee.receive(message));
     this.#hall?.postMessage({ owner: this.#id } satisfies HallMessage);
     void host.watch((news: News) => {
       this.#post({ news }, []);
-      for (const { channel } of this.#channels.values()) channel.postMessage({ from: this.#id, news } satisfies ChannelMessage);
+      for (const { channel, id } of this.#ways.values()) channel.postMessage({ from: id, news } satisfies ChannelMessage);
     });
   }
 
@@ -311,19 +330,31 @@ export class Tab {
 
   /** The page is put to sleep: the store goes to another tab. */
   async #sleep(): Promise<void> {
-    if (this.#options?.backend === "memory" || !this.#waiting) return;
+    this.#asleep = true;
+    if (this.#options?.backend === "memory" || !this.#waiting || this.#leaving) return;
+    this.#leaving = true;
     const host = this.#host;
     this.#host = undefined;
-    this.#ownerId = undefined;
+    this.#way = undefined;
     this.#owner.connect(undefined);
+    // One that is just being opened is closed by whoever opens it.
+    await this.#opening;
     await host?.close().catch(() => {});
     this.#leave();
+    this.#leaving = false;
+    // The page may have woken up while the store was being closed.
+    if (!this.#asleep) this.#join();
+  }
+
+  #wake(): void {
+    this.#asleep = false;
+    if (!this.#leaving) this.#join();
   }
 
   /** Gives the lock back, and stops waiting for it. */
   #leave(): void {
-    for (const { channel } of this.#channels.values()) channel.close();
-    this.#channels.clear();
+    for (const { channel } of this.#ways.values()) channel.close();
+    this.#ways.clear();
     clearTimeout(this.#looking);
     clearInterval(this.#beating);
     this.#hall?.close();

@@ -27,9 +27,9 @@ export async function open(name: string, options: OpenOptions = {}): Promise<Sto
   const board = new Board();
   const caller = new Caller();
   const callee = new Callee(
-    ({ news, answers }) => {
-      if (news) board.tell(news);
-      if (answers) caller.receive(answers);
+    (message) => {
+      if (message.news) board.tell(message.news);
+      caller.receive(message.answers);
     },
     (method, args, running) => host.call(method, args, running),
     false,

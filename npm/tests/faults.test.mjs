@@ -154,6 +154,100 @@ for (const name of BROWSERS) {
       await second.close();
     });
 
+    test("a tab that wakes up while its store is still being closed takes part again", async () => {
+      const page = await open();
+      const found = await page.run(async () => {
+        // There closing takes some turns of the event loop.
+        const store = await littoral.open("dozing", { backend: "indexeddb" });
+        const before = await store.blobs.put("before");
+        const texts = [];
+        for (let round = 0; round < 3; round++) {
+          const running = [store.blobs.put(`round ${round}`), store.blobs.text(before)];
+          for (const event of ["freeze", "resume", "freeze", "resume"]) document.dispatchEvent(new Event(event));
+          const [pointer] = await Promise.all(running);
+          texts.push(await store.blobs.text(pointer));
+        }
+        // Asleep: what is asked now is answered when the page is back.
+        document.dispatchEvent(new Event("freeze"));
+        const late = store.blobs.text(before);
+        await new Promise((resolve) => setTimeout(resolve, 50));
+        document.dispatchEvent(new Event("resume"));
+        texts.push(await late);
+        await store.close();
+        return texts;
+      });
+      assert.deepEqual(found, ["round 0", "round 1", "round 2", "before"]);
+      await page.close();
+    });
+
+    test("a tab that another one has not missed yet takes part again", async () => {
+      const owner = await open();
+      const other = await open();
+      const pointer = await owner.run(async () => {
+        globalThis.store = await littoral.open("napping");
+        return store.blobs.put("asked again");
+      });
+      const texts = await other.run(async (pointer) => {
+        globalThis.store = await littoral.open("napping");
+        const texts = [];
+        for (let round = 0; round < 20; round++) {
+          const running = [store.blobs.text(pointer), store.blobs.text(pointer)];
+          document.dispatchEvent(new Event("freeze"));
+          // Right after the sleep, or when the owner is about to hear of it.
+          for (let turn = 0; turn < round % 5; turn++) await new Promise((resolve) => setTimeout(resolve));
+          document.dispatchEvent(new Event("resume"));
+          texts.push(...(await Promise.all(running)));
+        }
+        await store.close();
+        return texts;
+      }, pointer);
+      assert.deepEqual(texts, Array(40).fill("asked again"));
+      await owner.run(async () => store.close());
+      await owner.close();
+      await other.close();
+    });
+
+    if (name === "chromium") {
+      test("a tab that crashes hands the store over, and what the other one asked is answered", async () => {
+        const first = await open();
+        const second = await open();
+        const before = await first.run(async () => {
+          globalThis.store = await littoral.open("crashed");
+          return store.blobs.put("before the crash");
+        });
+        const going = second.run(async () => {
+          globalThis.store = await littoral.open("crashed");
+          const pointers = [];
+          for (let i = 0; i < 200; i++) pointers.push(await store.blobs.put(`wave ${i}`));
+          return store.blobs.has(pointers);
+        });
+        await sleep(30);
+        const driver = await first.page.createCDPSession();
+        driver.send("Page.crash").catch(() => {});
+        const has = await going;
+        assert.ok(has.every(Boolean));
+        assert.equal(await second.run(async (pointer) => store.blobs.text(pointer), before), "before the crash");
+        await second.run(async () => store.close());
+        await second.close();
+        await first.close().catch(() => {});
+      });
+
+      test("a private window has a store for as long as it is open", async () => {
+        const context = await browser.browser.createBrowserContext();
+        const page = await context.newPage();
+        await page.goto(`${server.url}/page.html`);
+        await page.waitForFunction("globalThis.ready === true");
+        const text = await page.evaluate(async () => {
+          const store = await littoral.open("private");
+          const text = await store.blobs.text(await store.blobs.put("in private"));
+          await store.close();
+          return text;
+        });
+        assert.equal(text, "in private");
+        await context.close();
+      });
+    }
+
     test("an engine that traps ends with a typed error, and opening again recovers", async () => {
       const page = await open();
       const found = await page.run(async () => {

@@ -38,11 +38,23 @@ BroadcastChannel.prototype.postMessage = function (message) {
   return postMessage.call(this, message);
 };
 
+// The connection dies, and only the next transaction tells.
+let lost = 0;
+const { transaction } = IDBDatabase.prototype;
+IDBDatabase.prototype.transaction = function (...args) {
+  if (lost > 0 && this.name !== "") {
+    lost--;
+    this.close();
+  }
+  return transaction.apply(this, args);
+};
+
 const open = IDBFactory.prototype.open;
 faults.onmessage = ({ data }) => {
   if ("full" in data) full = data.full;
   if ("left" in data) left = data.left;
   if ("mute" in data) mute = data.mute;
+  if ("lost" in data) lost = data.lost;
   postMessage.call(done, "done");
   if (data.stuck) for (const end = Date.now() + data.stuck; Date.now() < end; );
 };

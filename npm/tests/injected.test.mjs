@@ -56,6 +56,24 @@ for (const name of BROWSERS) {
       await page.close();
     });
 
+    test("a connection to the database that dies unheard is made anew, for reads and for writes", async () => {
+      const page = await open();
+      const found = await page.run(async () => {
+        const store = await faulty.open("dies", { backend: "indexeddb" });
+        const before = await store.blobs.put("before");
+        await fault({ lost: 2 });
+        const read = await store.blobs.text(before);
+        await fault({ lost: 2 });
+        const after = await store.blobs.put("after");
+        const has = await store.blobs.has([before, after]);
+        const { damage } = await store.verify();
+        await store.close();
+        return { read, has, damage };
+      });
+      assert.deepEqual(found, { read: "before", has: [true, true], damage: [] });
+      await page.close();
+    });
+
     test("a commit to IndexedDB that finds no room loses nothing, and the store goes on after it was opened again", async () => {
       const page = await open();
       const found = await page.run(async () => {

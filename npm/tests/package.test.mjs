@@ -160,6 +160,40 @@ test("Node, by import and by require", () => {
   }
 });
 
+test("an import does nothing by itself, and waits for nothing", async () => {
+  const { build } = await import("esbuild");
+  const path = application("imports", {});
+  for (const entry of ["littoral", "littoral/inline", "littoral/slim"]) {
+    const bundle = async (contents) => {
+      // A module that waits at its top cannot be made into this form.
+      const { outputFiles } = await build({ stdin: { contents, resolveDir: path }, bundle: true, write: false, format: "iife", minify: true, logLevel: "silent" });
+      return outputFiles[0].text.length;
+    };
+    assert.ok((await bundle(`import { open } from "${entry}"; globalThis.open = open;`)) > 5000, entry);
+    // Nothing of it is used: nothing of it is left.
+    assert.ok((await bundle(`import { open } from "${entry}";`)) < 100, entry);
+  }
+});
+
+test("a runtime without files and workers keeps a store in memory, when it is asked to", async () => {
+  const { build } = await import("esbuild");
+  const path = application("isolate", {});
+  const wasm = {
+    name: "wasm",
+    // As that runtime does: what is imported is the compiled module.
+    setup: (build) => build.onLoad({ filter: /\.wasm$/ }, ({ path }) => ({ contents: `export default await WebAssembly.compile(await (await import("node:fs/promises")).readFile(${JSON.stringify(path)}))` })),
+  };
+  const contents = 'export { open } from "littoral";';
+  const out = join(path, "out.mjs");
+  await build({ stdin: { contents, resolveDir: path }, outfile: out, bundle: true, format: "esm", conditions: ["workerd"], platform: "neutral", external: ["node:fs/promises"], plugins: [wasm] });
+  const { open } = await import(out);
+  await assert.rejects(open("isolate"), { code: "NotImplemented" });
+  const store = await open("isolate", { backend: "memory" });
+  const pointers = await Promise.all(["high tide", "low tide"].map((text) => store.blobs.put(text)));
+  assert.equal(await store.blobs.text(pointers[1]), "low tide");
+  await store.close();
+});
+
 test("publint has nothing to say", async () => {
   const { publint } = await import("publint");
   const { messages } = await publint({ pkgDir: join(application("publint", {}), "node_modules/littoral"), strict: true });

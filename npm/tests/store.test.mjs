@@ -79,6 +79,41 @@ for (const name of BROWSERS) {
       await page.close();
     });
 
+    test("calls of one tick are one message, whose bytes change hands, and a page is told of its room", async () => {
+      const page = await open();
+      const found = await page.run(async () => {
+        const sent = [];
+        const { postMessage } = Worker.prototype;
+        Worker.prototype.postMessage = function (message, ...rest) {
+          if (message.calls) sent.push(message.calls.length);
+          return postMessage.call(this, message, ...rest);
+        };
+        let store, pointer, url;
+        const taken = new Uint8Array([1, 2, 3]);
+        {
+          store = await littoral.open("ticks");
+          sent.length = 0;
+          const pointers = await Promise.all([store.blobs.put(new File(["a file"], "a.txt")), store.blobs.put(taken, { transfer: true }), store.blobs.put("text")]);
+          pointer = pointers[0];
+          const all = await Promise.all([...pointers, ...pointers].map((pointer) => store.blobs.get(pointer)));
+          // Whoever hands one on takes it from nobody else.
+          structuredClone(all[0], { transfer: [all[0].buffer] });
+          all[1][0] = 9;
+          url = await (await fetch(await store.blobs.url(pointer))).text();
+          sent.push([all[0].length, [...all[4]], new TextDecoder().decode(all[3])]);
+          const { headroom } = (await store.quota()) ?? { headroom: 1 };
+          sent.push(headroom > 0, typeof (await store.persist()));
+          // What `await using` calls.
+          await store[Symbol.asyncDispose]();
+        }
+        Worker.prototype.postMessage = postMessage;
+        const closed = await store.blobs.get(pointer).catch((error) => error.code);
+        return { sent: sent.filter((n) => n !== 1), url, taken: taken.length, closed };
+      });
+      assert.deepEqual(found, { sent: [3, 6, [0, [1, 2, 3], "a file"], true, "boolean"], url: "a file", taken: 0, closed: "Closed" });
+      await page.close();
+    });
+
     test("two tabs have one store, and the second takes over when the first goes", async () => {
       const first = await open();
       const second = await open();

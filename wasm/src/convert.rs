@@ -2,7 +2,11 @@
 
 use alloc::{boxed::Box, string::String};
 use bytes::Bytes;
-use core::{pin::Pin, time::Duration};
+use core::{
+    pin::Pin,
+    task::{Context, Poll, Waker},
+    time::Duration,
+};
 use js_sys::{Array, Object, Promise, Reflect, Uint8Array};
 use littoral_browser::{
     core::{Error, Kind, Result, blob::Pointer, port::Body},
@@ -18,9 +22,29 @@ pub(crate) fn promise<T: Into<JsValue>>(
     start(Box::pin(async move { work.await.map(Into::into) }))
 }
 
+/// What `work` comes to: at once, or a promise of it where it has to wait for something.
+///
+/// A turn through the queue of promises costs more than reading a small blob.
+pub(crate) fn answer<T: Into<JsValue>>(
+    work: impl Future<Output = Result<T>> + 'static,
+) -> core::result::Result<JsValue, JsValue> {
+    look(Box::pin(async move { work.await.map(Into::into) }))
+}
+
+type Work = Pin<Box<dyn Future<Output = Result<JsValue>>>>;
+
 /// One copy of what drives a future, whatever is in it.
-fn start(work: Pin<Box<dyn Future<Output = Result<JsValue>>>>) -> Promise {
+fn start(work: Work) -> Promise {
     future_to_promise(async move { work.await.map_err(|error| to_js(&error)) })
+}
+
+fn look(mut work: Work) -> core::result::Result<JsValue, JsValue> {
+    // Whoever polls it next is told when it can go on.
+    let mut nobody = Context::from_waker(Waker::noop());
+    match work.as_mut().poll(&mut nobody) {
+        Poll::Ready(outcome) => outcome.map_err(|error| to_js(&error)),
+        Poll::Pending => Ok(start(work).into()),
+    }
 }
 
 /// An object with these fields.

@@ -2,7 +2,8 @@
 
 use crate::{
     convert::{
-        Pieces, Source, array, bytes, maybe_pointer, number, object, pointer, promise, whole,
+        Pieces, Source, answer, array, bytes, maybe_pointer, number, object, pointer, promise,
+        whole,
     },
     doc::Opened,
 };
@@ -26,7 +27,10 @@ use wasm_bindgen_futures::{JsFuture, spawn_local};
 
 pub(crate) type Remote = HttpBlobs<Fetch>;
 
-/// An open store. Its methods return promises; pointers are 64 hex digits; a rejection is an `Error` with a `code`.
+/// A value or a promise of it.
+type Answer = core::result::Result<JsValue, JsValue>;
+
+/// An open store. Its methods return promises, or at once what they need not wait for; pointers are 64 hex digits; a rejection is an `Error` with a `code`.
 #[wasm_bindgen]
 pub struct Engine(pub(crate) Side, pub(crate) Opened);
 
@@ -91,15 +95,15 @@ impl Engine {
     }
 
     /// The blob's bytes.
-    pub fn get(&self, hex: String) -> Promise {
+    pub fn get(&self, hex: String) -> Answer {
         let side = self.0.clone();
-        promise(async move { Ok(bytes(&side.get(&pointer(&hex)?).await?)) })
+        answer(async move { Ok(bytes(&side.get(&pointer(&hex)?).await?)) })
     }
 
     /// Bytes `from..to` of the blob.
-    pub fn range(&self, hex: String, from: f64, to: f64) -> Promise {
+    pub fn range(&self, hex: String, from: f64, to: f64) -> Answer {
         let side = self.0.clone();
-        promise(async move {
+        answer(async move {
             let (from, to) = (whole(from)?, whole(to)?);
             let found = match &side {
                 Side::Pair(pair) => pair.get_range(&pointer(&hex)?, from..to).await?,
@@ -110,9 +114,9 @@ impl Engine {
     }
 
     /// `{ size, chunks }`, or nothing.
-    pub fn stat(&self, hex: String) -> Promise {
+    pub fn stat(&self, hex: String) -> Answer {
         let side = self.0.clone();
-        promise(async move {
+        answer(async move {
             Ok(match side.stat(&pointer(&hex)?).await? {
                 Some(stat) => object([("size", number(stat.size)), ("chunks", stat.chunks.into())]),
                 None => JsValue::UNDEFINED,
@@ -121,9 +125,9 @@ impl Engine {
     }
 
     /// Whether each blob is there.
-    pub fn has(&self, hexes: Vec<String>) -> Promise {
+    pub fn has(&self, hexes: Vec<String>) -> Answer {
         let side = self.0.clone();
-        promise(async move {
+        answer(async move {
             let pointers: Result<Vec<_>> = hexes.iter().map(|hex| pointer(hex)).collect();
             let has = match &side {
                 Side::Pair(pair) => pair.has(&pointers?).await?,
@@ -145,9 +149,9 @@ impl Engine {
     }
 
     /// Up to `limit` blobs behind `after`: `[{ pointer, size }]`. Those here only, where `here` says so.
-    pub fn list(&self, after: Option<String>, limit: usize, here: bool) -> Promise {
+    pub fn list(&self, after: Option<String>, limit: usize, here: bool) -> Answer {
         let side = self.0.clone();
-        promise(async move {
+        answer(async move {
             let listed = side.list(maybe_pointer(after)?, limit, here).await?;
             Ok(array(listed.into_iter().map(|listed| {
                 object([
@@ -159,9 +163,9 @@ impl Engine {
     }
 
     /// Where a root points, or nothing.
-    pub fn root(&self, name: String) -> Promise {
+    pub fn root(&self, name: String) -> Answer {
         let side = self.0.clone();
-        promise(async move {
+        answer(async move {
             let found = match &side {
                 Side::Pair(pair) => pair.root(&name).await?,
                 Side::Alone(alone) => alone.roots.root(&name).await?,
@@ -185,9 +189,9 @@ impl Engine {
     }
 
     /// Up to `limit` roots behind `after`: `[{ name, pointer }]`. Those here only, where `here` says so: then nobody is asked.
-    pub fn roots(&self, after: Option<String>, limit: usize, here: bool) -> Promise {
+    pub fn roots(&self, after: Option<String>, limit: usize, here: bool) -> Answer {
         let side = self.0.clone();
-        promise(async move {
+        answer(async move {
             let found = match &side {
                 Side::Pair(pair) if !here => pair.roots(after.as_deref(), limit).await?,
                 Side::Pair(pair) => {

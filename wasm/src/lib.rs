@@ -1,7 +1,8 @@
 //! What the npm package calls: one open store as an object of JavaScript.
 //!
-//! Values are converted here and nothing is decided. Every method returns a promise and keeps what it needs by itself:
-//! nothing is borrowed across an await, so a call never stands in the way of another, nor of `free`.
+//! Values are converted here and nothing is decided. A method returns a promise, or what it reads at once where its volume
+//! answers at once. It keeps what it needs by itself: nothing is borrowed across an await, so a call never stands in the way
+//! of another, nor of `free`.
 //!
 //! | file | what it is |
 //! |---|---|
