@@ -1,4 +1,4 @@
-//! A store in ten lines: `cargo run --example store [FILE]`.
+//! A store, a commit, a scan: `cargo run --example store [FILE]`.
 
 use littoral::core::{
     Result,
@@ -9,9 +9,11 @@ use littoral::core::{
 const TIDES: Space = Space(0x80);
 
 pub fn main() -> Result<()> {
+    // Without a file of your own, one that is removed in the end.
+    let folder = tempfile::tempdir()?;
     let path = match std::env::args_os().nth(1) {
         Some(path) => path.into(),
-        None => std::env::temp_dir().join("tides.littoral"),
+        None => folder.path().join("tides.littoral"),
     };
     littoral::block_on(async {
         let (store, driver) = littoral::open(&path).await?;

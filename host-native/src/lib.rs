@@ -1,6 +1,6 @@
 //! Littoral on native systems: the core over files and sockets.
 //!
-//! A store in ten lines:
+//! A store, opened, written and read:
 //!
 //! ```
 //! use littoral::core::engine::{Batch, Durability, Space};

@@ -47,7 +47,19 @@ pub fn lint() -> Result<()> {
 /// Clippy with everything on; a warning is an error.
 pub fn clippy() -> Result<()> {
     setup::clippy()?;
-    Cmd::cargo("clippy --workspace --all-targets --all-features -- -D warnings").run()
+    Cmd::cargo("clippy --workspace --all-targets --all-features -- -D warnings").run()?;
+    // Workspaces of their own; that of the benchmarks has a step of its own, too.
+    for (manifest, target) in [
+        ("fuzz/Cargo.toml", "fuzz/target"),
+        ("wasm/bindgen/Cargo.toml", "target/bindgen"),
+    ] {
+        Cmd::cargo("clippy --all-targets --manifest-path")
+            .arg(manifest)
+            .args(["--target-dir", target])
+            .words("-- -D warnings")
+            .run()?;
+    }
+    Ok(())
 }
 
 /// The tests of every crate, with their documentation's examples.

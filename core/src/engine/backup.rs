@@ -5,7 +5,8 @@ use super::{
     device::Device,
     open,
     store::Store,
-    types::{Direction, Durability, Options, Space},
+    superblock::Superblock,
+    types::{Direction, Durability, KeyRange, Options, Space},
     view::Scan,
 };
 use crate::{
@@ -13,6 +14,7 @@ use crate::{
     port::{Entropy, Volume},
 };
 use bytes::Bytes;
+use core::future::Future;
 use futures::future::{Either, select};
 
 /// Values that are copied in one commit.
@@ -33,73 +35,144 @@ impl<V: Volume> Store<V> {
     /// `AlreadyExists` when the target is not empty; `Corrupt` when a value cannot be read:
     /// a backup is never silently incomplete; those of both volumes.
     pub async fn backup<T: Volume>(&self, target: T, entropy: &impl Entropy) -> Result<u64> {
-        if target.len().await? != 0 {
+        let view = self.view();
+        let options = {
+            let state = self.0.state.lock();
+            state.check_open()?;
+            made_as(&state.superblock)
+        };
+        let target = Target::begin(target, entropy, options).await?;
+        let all = Bytes::from_static(&[0xff; super::MAX_KEY + 2]);
+        let scan = Scan::new(view, Bytes::new(), all, Direction::Forward);
+        let count = target.driven(copy_all(scan, target.filler())).await?;
+        target.finish().await?;
+        Ok(count)
+    }
+}
+
+/// Options for a store that is like the one with this superblock.
+pub(super) fn made_as(superblock: &Superblock) -> Options {
+    Options {
+        alignment: superblock.alignment,
+        log_size: superblock.log_size,
+        ..Options::default()
+    }
+}
+
+/// A copy that is being written: a store only once it is whole, and durable.
+pub(super) struct Target<T> {
+    copy: Store<T>,
+    log_size: u64,
+}
+
+impl<T: Volume> Target<T> {
+    /// # Errors
+    /// `AlreadyExists` when the volume is not empty; its own.
+    pub(super) async fn begin(volume: T, entropy: &impl Entropy, options: Options) -> Result<Self> {
+        if volume.len().await? != 0 {
             return Err(Error::new(
                 Kind::AlreadyExists,
                 "the target of a backup is not empty: name a new file",
             ));
         }
-        let view = self.view();
-        let (alignment, log_size) = {
-            let state = self.0.state.lock();
-            state.check_open()?;
-            (state.superblock.alignment, state.superblock.log_size)
-        };
-        let options = Options {
-            alignment,
-            log_size,
-            ..Options::default()
-        };
-        let copy = open::open(Device::unfinished(target), entropy, options).await?;
-        let all = Bytes::from_static(&[0xff; super::MAX_KEY + 2]);
-        let scan = Scan::new(view, Bytes::new(), all, Direction::Forward);
-        let count = {
-            let copying = core::pin::pin!(copy_all(scan, &copy, log_size));
-            let driving = core::pin::pin!(copy.drive());
-            match select(copying, driving).await {
-                Either::Left((result, _)) => result?,
-                Either::Right(((), _)) => return Err(super::store::closed()),
-            }
-            // Here the background work is dropped: it may be in the middle of a write that `close` waits for.
-        };
-        copy.close().await?;
-        copy.0.disk.device.finish().await?;
-        Ok(count)
+        let log_size = options.log_size;
+        let copy = open::open(Device::unfinished(volume), entropy, options).await?;
+        Ok(Target { copy, log_size })
+    }
+
+    pub(super) fn filler(&self) -> Filler<'_, T> {
+        Filler {
+            copy: &self.copy,
+            // What of a batch goes into the log must fit in half of it.
+            most: (self.log_size / 4) as usize,
+            batch: Batch::new(),
+            size: 0,
+            in_log: 0,
+            unwritten: 0,
+        }
+    }
+
+    /// Does `work` beside the copy's background work, which is dropped then: it may be in the middle of a write that
+    /// `finish` waits for.
+    pub(super) async fn driven<R>(&self, work: impl Future<Output = Result<R>>) -> Result<R> {
+        let work = core::pin::pin!(work);
+        let driving = core::pin::pin!(self.copy.drive());
+        match select(work, driving).await {
+            Either::Left((result, _)) => result,
+            Either::Right(((), _)) => Err(super::store::closed()),
+        }
+    }
+
+    pub(super) async fn finish(self) -> Result<()> {
+        self.copy.close().await?;
+        self.copy.0.disk.device.finish().await
     }
 }
 
-async fn copy_all<V: Volume, T: Volume>(
-    mut scan: Scan<V>,
-    copy: &Store<T>,
-    log_size: u64,
-) -> Result<u64> {
-    let mut batch = Batch::new();
-    // What of a batch goes into the log must fit in half of it.
-    let most = (log_size / 4) as usize;
-    let (mut size, mut in_log, mut count) = (0, 0, 0u64);
-    let mut unwritten = 0;
+/// Writes a copy in commits of a good size.
+pub(super) struct Filler<'a, T> {
+    copy: &'a Store<T>,
+    most: usize,
+    batch: Batch,
+    size: usize,
+    in_log: usize,
+    unwritten: usize,
+}
+
+impl<T: Volume> Filler<'_, T> {
+    pub(super) async fn put(&mut self, space: Space, key: &[u8], value: Bytes) -> Result<()> {
+        self.size += value.len() + key.len();
+        self.in_log += key.len() + ENTRY + if value.len() < SMALL { value.len() } else { 0 };
+        self.batch.put(space, key, value);
+        self.flush_full().await
+    }
+
+    pub(super) async fn delete(&mut self, space: Space, key: &[u8]) -> Result<()> {
+        self.in_log += key.len() + ENTRY;
+        self.batch.delete(space, key);
+        self.flush_full().await
+    }
+
+    pub(super) async fn delete_range(&mut self, space: Space, range: KeyRange) -> Result<()> {
+        self.in_log += 2 * (super::MAX_KEY + ENTRY);
+        self.batch.delete_range(space, range);
+        self.flush_full().await
+    }
+
+    async fn flush_full(&mut self) -> Result<()> {
+        if self.size < BATCH && self.in_log < self.most {
+            return Ok(());
+        }
+        self.unwritten += self.size;
+        let durability = match self.unwritten >= UNWRITTEN {
+            true => Durability::Strict,
+            false => Durability::Memory,
+        };
+        let batch = core::mem::take(&mut self.batch);
+        self.copy.commit(batch, durability).await?;
+        if durability == Durability::Strict {
+            self.unwritten = 0;
+        }
+        (self.size, self.in_log) = (0, 0);
+        Ok(())
+    }
+
+    pub(super) async fn end(self) -> Result<()> {
+        self.copy.commit(self.batch, Durability::Memory).await?;
+        Ok(())
+    }
+}
+
+async fn copy_all<V: Volume, T: Volume>(mut scan: Scan<V>, mut to: Filler<'_, T>) -> Result<u64> {
+    let mut count = 0;
     while let Some((key, _)) = scan.next_value().await? {
         let value = scan.value().await?;
         let Some((space, key)) = key.split_first() else {
             continue;
         };
-        size += value.len() + key.len();
-        in_log += key.len() + ENTRY + if value.len() < SMALL { value.len() } else { 0 };
+        to.put(Space(*space), key, value).await?;
         count += 1;
-        batch.put(Space(*space), key, value);
-        if size >= BATCH || in_log >= most {
-            unwritten += size;
-            let durability = match unwritten >= UNWRITTEN {
-                true => Durability::Strict,
-                false => Durability::Memory,
-            };
-            copy.commit(core::mem::take(&mut batch), durability).await?;
-            if durability == Durability::Strict {
-                unwritten = 0;
-            }
-            (size, in_log) = (0, 0);
-        }
     }
-    copy.commit(batch, Durability::Memory).await?;
+    to.end().await?;
     Ok(count)
 }

@@ -21,6 +21,7 @@ mod batch;
 mod cache;
 mod codec;
 mod commit;
+mod create;
 mod device;
 mod disk;
 mod extent;
@@ -32,6 +33,8 @@ mod manifest;
 mod memtable;
 mod open;
 mod reclaim;
+mod salvage;
+mod scratch;
 mod state;
 mod store;
 mod superblock;
@@ -44,11 +47,13 @@ mod view;
 
 pub use batch::Batch;
 pub use commit::Receipt;
+pub use salvage::Salvaged;
 pub use store::Store;
 #[cfg(feature = "sabotage")]
 pub use types::Sabotage;
 pub use types::{
-    DamagedLog, Direction, Durability, Entry, KeyRange, Options, Reclaimed, Space, Stats, Verified,
+    DamagedLog, Direction, Durability, Entry, KeyRange, NoStore, Options, Reclaimed, Space, Stats,
+    Verified,
 };
 pub use view::{Scan, View};
 

@@ -1,4 +1,4 @@
-//! Making a store, and opening one after whatever happened.
+//! Opening a store after whatever happened.
 //!
 //! Opening syncs first, takes the newer valid superblock, replays the logs that are not in tables,
 //! and turns what it found into a table at once. The log then begins anew under a new seed, so
@@ -7,6 +7,7 @@
 use super::{
     batch::{self, Change, Operation},
     codec::{Ref, checksum},
+    create::{self, create},
     device::{Device, UNFINISHED},
     disk::Disk,
     extent::{Extent, PAGE, Space},
@@ -17,7 +18,7 @@ use super::{
     store::{Inner, Store},
     superblock::{LOGS, MAGIC, SLOT, Superblock, Unreadable, VERSION},
     table::Table,
-    types::{DamagedLog, Options},
+    types::{DamagedLog, NoStore, Options},
     upkeep::{Built, LogStart, Reason, Upkeep},
     version::{Current, Pack, Unwritten, Version},
 };
@@ -35,10 +36,41 @@ use core::{
 };
 use event_listener::Event;
 
+/// Behind the end of any file.
+const FAR: u64 = 1 << 60;
+
 pub(crate) async fn open<V: Volume>(
+    device: Device<V>,
+    entropy: &impl Entropy,
+    options: Options,
+) -> Result<Store<V>> {
+    open_with(device, entropy, options, None).await
+}
+
+/// Opens a store of which not everything has to be there, for reading: what is missing is noted in `damage`.
+///
+/// What is free in it may be what is missing: nothing may be written over it, so this is for volumes that are thrown away.
+pub(super) async fn open_damaged<V: Volume>(
+    volume: V,
+    entropy: &impl Entropy,
+    options: Options,
+    damage: &mut Vec<Damage>,
+) -> Result<Store<V>> {
+    let options = Options {
+        no_store: NoStore::Refuse,
+        damaged_log: DamagedLog::Cut,
+        ..options
+    };
+    let store = open_with(Device::new(volume), entropy, options, Some(damage)).await?;
+    damage.extend(store.0.salvaged.as_ref().map(what_is));
+    Ok(store)
+}
+
+async fn open_with<V: Volume>(
     #[allow(unused_mut)] mut device: Device<V>,
     entropy: &impl Entropy,
     options: Options,
+    mut damage: Option<&mut Vec<Damage>>,
 ) -> Result<Store<V>> {
     #[cfg(feature = "sabotage")]
     {
@@ -52,11 +84,19 @@ pub(crate) async fn open<V: Volume>(
     } else {
         read_superblock(&device, len).await?
     };
-    let (superblock, stale) = match found {
-        Some(found) => found,
-        None => (create(&device, &random, &options).await?, None),
+    let (superblock, stale) = match (found, options.no_store) {
+        (Some(found), _) => {
+            let needed = found.0.file_len;
+            if len < needed {
+                pass(&mut damage, truncated(len, needed))?;
+                device.set_len(needed).await?;
+            }
+            found
+        }
+        (None, NoStore::Make) => (create(&device, &random, &options).await?, None),
+        (None, NoStore::Refuse) => return Err(nothing(len)),
     };
-    recover(device, superblock, stale, &random, options).await
+    recover(device, superblock, stale, &random, options, damage).await
 }
 
 /// The newer valid slot, and which slot does not have the same; `None` if a store was being made
@@ -88,7 +128,7 @@ async fn read_superblock<V: Volume>(
             ));
         }
         (Err(first), Err(second)) => {
-            if unfinished(device, len, &head).await? {
+            if create::is_unfinished(len, &head) {
                 return Ok(None);
             }
             return Err(match (first, second) {
@@ -103,102 +143,7 @@ async fn read_superblock<V: Volume>(
             });
         }
     };
-    if len < found.0.file_len {
-        return Err(truncated(len, found.0.file_len));
-    }
     Ok(Some(found))
-}
-
-/// Whether this is what a crash left of a store that was being made: zeros, but for a first
-/// superblock that is half there. Everything is looked at, so that no other file is overwritten.
-async fn unfinished<V: Volume>(device: &Device<V>, len: u64, head: &[u8]) -> Result<bool> {
-    const FIELDS: usize = 128;
-    let zero = |bytes: &[u8]| bytes.iter().all(|byte| *byte == 0);
-    let magic = head
-        .iter()
-        .zip(MAGIC)
-        .all(|(byte, whole)| *byte == 0 || *byte == whole);
-    if !magic || !zero(head.get(FIELDS..).unwrap_or_default()) || len > LOGS + 2 * super::MAX_LOG {
-        return Ok(false);
-    }
-    // A store that was cut short, which has been written to, is none that was being made.
-    if Superblock::parse(head).is_ok_and(|superblock| superblock.generation > 1) {
-        return Ok(false);
-    }
-    let mut at = LOGS;
-    while at < len {
-        let piece = (len - at).min(1 << 20);
-        if !zero(&device.read(at, piece as usize).await?) {
-            return Ok(false);
-        }
-        at += piece;
-    }
-    Ok(true)
-}
-
-async fn create<V: Volume>(
-    device: &Device<V>,
-    random: &[u8; 24],
-    options: &Options,
-) -> Result<Superblock> {
-    if !options.alignment.is_power_of_two()
-        || !(8..=65_536).contains(&options.alignment)
-        || !(super::MIN_LOG..=super::MAX_LOG).contains(&options.log_size)
-        || !options.log_size.is_multiple_of(PAGE)
-    {
-        return Err(Error::new(
-            Kind::InvalidInput,
-            alloc::format!(
-                "log_size must be a multiple of {PAGE} from {} to {}, alignment a power of two from 8 to 65536",
-                super::MIN_LOG,
-                super::MAX_LOG
-            ),
-        ));
-    }
-    let mut superblock = Superblock {
-        alignment: options.alignment,
-        store_id: [0; 16],
-        generation: 1,
-        log_size: options.log_size,
-        log_epoch: 0,
-        log_seed: seed(random),
-        last_commit: 0,
-        manifest: Ref {
-            offset: 0,
-            len: 0,
-            checksum: checksum(0, &[]),
-        },
-        file_len: 0,
-        chain: 0,
-    };
-    superblock
-        .store_id
-        .copy_from_slice(random.get(..16).unwrap_or_default());
-    superblock.file_len = superblock.extents();
-    if superblock.file_len > options.max_size {
-        return Err(Error::new(
-            Kind::Quota,
-            alloc::format!("a new store takes {} bytes", superblock.file_len),
-        ));
-    }
-    device.set_len(0).await?;
-    device.set_len(superblock.file_len).await?;
-    // Real zeros: a later write into the logs then changes no metadata, and a sync is half as long.
-    let zeros = Bytes::from(alloc::vec![0; (256 << 10).min(options.log_size as usize)]);
-    let mut at = LOGS;
-    while at < superblock.file_len {
-        let len = (superblock.file_len - at).min(zeros.len() as u64);
-        device.write_fresh(at, zeros.slice(..len as usize)).await?;
-        at += len;
-    }
-    device.sync().await?;
-    for slot in 0..2 {
-        device
-            .write(slot * SLOT, superblock.encode().into())
-            .await?;
-        device.sync().await?;
-    }
-    Ok(superblock)
 }
 
 async fn recover<V: Volume>(
@@ -207,12 +152,21 @@ async fn recover<V: Volume>(
     stale: Option<u64>,
     random: &[u8; 24],
     options: Options,
+    mut damage: Option<&mut Vec<Damage>>,
 ) -> Result<Store<V>> {
     let found = device.len().await?;
-    let len = super::codec::align(found, PAGE);
-    let manifest = read_manifest(&device, &superblock).await?;
+    let mut len = super::codec::align(found, PAGE);
+    let manifest = match read_manifest(&device, &superblock).await {
+        Err(error) if error.kind() == Kind::Corrupt => {
+            pass(&mut damage, error)?;
+            Manifest::default()
+        }
+        read => read?,
+    };
     let memtable = Memtable::new(superblock.last_commit + 1);
-    let replayed = replay(&device, &superblock, &memtable, len, options.damaged_log).await?;
+    // Where something may be missing, each value is looked for when it is read.
+    let within = if damage.is_some() { FAR } else { len };
+    let replayed = replay(&device, &superblock, &memtable, within, options.damaged_log).await?;
 
     let mut packs = manifest.packs.clone();
     packs.sort_by_key(|range| range.start);
@@ -229,11 +183,10 @@ async fn recover<V: Volume>(
             .iter()
             .flat_map(|table| table.extents.iter().cloned()),
     );
-    if let Some(beyond) = used
-        .iter()
-        .find(|range| range.end > super::codec::align(len, PAGE))
-    {
-        return Err(truncated(len, beyond.end));
+    let end = used.iter().map(|range| range.end).max().unwrap_or(len);
+    if end > len {
+        pass(&mut damage, truncated(len, end))?;
+        len = end;
     }
     let space = Space::new(len, used).map_err(|(first, second)| {
         Error::corrupt(Damage::new(
@@ -540,8 +493,18 @@ fn pages(range: Range<u64>) -> Range<u64> {
     range.start & !(PAGE - 1)..super::codec::align(range.end, PAGE)
 }
 
-fn seed(random: &[u8; 24]) -> u64 {
+pub(super) fn seed(random: &[u8; 24]) -> u64 {
     checksum(1, random)
+}
+
+fn nothing(len: u64) -> Error {
+    Error::new(
+        Kind::NotFound,
+        match len {
+            0 => "there is no store in it: it is empty",
+            _ => "there is no store in it: one was being made, and not finished",
+        },
+    )
 }
 
 fn newer(version: u32) -> Error {
@@ -551,6 +514,22 @@ fn newer(version: u32) -> Error {
             "this store has format version {version}, this program knows version {VERSION}: use a newer program"
         ),
     )
+}
+
+/// Damage ends the opening, unless there is somebody who notes it.
+fn pass(damage: &mut Option<&mut Vec<Damage>>, error: Error) -> Result<()> {
+    match damage {
+        Some(damage) => {
+            damage.push(what_is(&error));
+            Ok(())
+        }
+        None => Err(error),
+    }
+}
+
+fn what_is(error: &Error) -> Damage {
+    let damage = error.damage().cloned();
+    damage.unwrap_or_else(|| Damage::new(0..0, alloc::format!("{error}")))
 }
 
 fn truncated(len: u64, needed: u64) -> Error {

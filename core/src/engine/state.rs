@@ -32,6 +32,8 @@ pub(crate) struct State {
     /// Last commit that is in the log, and last one that is synced.
     pub written: u64,
     pub durable: u64,
+    /// Bytes of values in packs that were handed over since the last group that syncs.
+    unsynced: u64,
     /// Where the next group goes.
     plan: Place,
     /// Where the last record was put, and the checksum of its head.
@@ -162,6 +164,7 @@ impl State {
             next_waiter: 0,
             written: superblock.last_commit,
             durable: superblock.last_commit,
+            unsynced: 0,
             plan: place,
             last: place,
             chain: superblock.chain,
@@ -279,6 +282,12 @@ impl State {
             group.commits += 1;
             group.strict |= durability >= Durability::Strict;
             group.add_run(base, batch);
+            // Opening after a crash holds them in memory, and writes them anew.
+            self.unsynced += batch.run_len;
+            group.strict |= self.unsynced > UNSYNCED * memtable_limit as u64;
+            if group.strict {
+                self.unsynced = 0;
+            }
             self.plan.at = group.place.at + log::record_len(group.len, alignment);
         }
         Ok(HandOver::Done(commit))
@@ -567,6 +576,9 @@ static ZEROS: [u8; PAGE as usize] = [0; PAGE as usize];
 
 /// A memtable with more deleted ranges than this is sealed early.
 const MAX_RANGES: usize = 256;
+
+/// As many memtables' worth of values in packs may wait for a sync: about the memory budget.
+const UNSYNCED: u64 = 6;
 
 /// Commits share a record up to this many bytes; one batch may have twice as many.
 fn group_limit(log_size: u64) -> u64 {

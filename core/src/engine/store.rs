@@ -58,14 +58,14 @@ impl<V> Clone for Store<V> {
 }
 
 impl<V: Volume> Store<V> {
-    /// Opens the store in `volume`, or makes one if the volume is empty.
+    /// Opens the store in `volume`, or makes one if the volume is empty ([`Options::no_store`]).
     ///
     /// Costs what is in the two logs, not what is in the store. What a crash left behind is
     /// recovered: everything acknowledged as `Strict` is there, a torn tail is cut.
     ///
     /// # Errors
-    /// `InvalidInput` when the volume holds something else or a newer format; `Corrupt` when
-    /// durable bytes are damaged or missing (nothing is changed then); `Quota` when there is no
+    /// `InvalidInput` when the volume holds something else or a newer format; `NotFound` when it is empty and no store
+    /// is to be made; `Corrupt` when durable bytes are damaged or missing (nothing is changed then); `Quota` when there is no
     /// room for a new store.
     pub async fn open(volume: V, entropy: &impl Entropy, options: Options) -> Result<Self> {
         super::open::open(Device::new(volume), entropy, options).await

@@ -118,6 +118,8 @@ pub struct Options {
     /// Commits are padded to this many bytes, a power of two of at least 8: no later write then
     /// touches a sector that holds acknowledged bytes. 4,096 on disks. An existing store keeps its own.
     pub alignment: u32,
+    /// What opening does when there is no store in the volume.
+    pub no_store: NoStore,
     /// What opening does when acknowledged commits in the log are damaged.
     pub damaged_log: DamagedLog,
     /// Bytes that the volume may grow to; a commit that needs more says `Quota`.
@@ -133,12 +135,23 @@ impl Default for Options {
             memory_budget: 32 << 20,
             log_size: 4 << 20,
             alignment: 4096,
+            no_store: NoStore::Make,
             damaged_log: DamagedLog::Refuse,
             max_size: u64::MAX,
             #[cfg(feature = "sabotage")]
             sabotage: None,
         }
     }
+}
+
+/// What opening does when there is no store in the volume: it is empty, or one was being made when a crash came.
+/// Anything else that is no store is refused always.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NoStore {
+    /// Makes one.
+    Make,
+    /// Says `NotFound`, and changes nothing: for whoever expects one there, for it may have been lost.
+    Refuse,
 }
 
 /// What opening does when acknowledged commits in the log are damaged.

@@ -2,6 +2,7 @@
 
 use super::{
     codec::Ref,
+    disk::Disk,
     memtable::Value,
     store::Store,
     superblock::{SLOT, Superblock},
@@ -10,7 +11,7 @@ use super::{
     upkeep::yield_now,
 };
 use crate::{Damage, Error, Kind, Result, port::Volume};
-use alloc::{vec, vec::Vec};
+use alloc::{sync::Arc, vec, vec::Vec};
 use bytes::Bytes;
 
 impl<V: Volume> Store<V> {
@@ -52,33 +53,9 @@ impl<V: Volume> Store<V> {
         if let Some(at) = &table.ranges {
             verified.note(disk.device.read_ref(at, "a block of deleted ranges").await)?;
         }
-        let mut left: Vec<(Ref, u8)> = vec![(table.root, table.height)];
-        let mut last: Option<Bytes> = None;
-        while let Some((at, level)) = left.pop() {
-            let Some(bytes) = verified.note(disk.device.read_ref(&at, "a table block").await)?
-            else {
-                continue;
-            };
-            let parsed = super::disk::parse_block(bytes, &at);
-            let Some(block) = verified
-                .note(parsed.and_then(|block| check_kind(&block, level, &at).map(|()| block)))?
-            else {
-                continue;
-            };
-            // Blocks that name each other in circles would not end, nor would empty ones.
-            if verified
-                .note(check_order(&block, level, &mut last, &at, table))?
-                .is_none()
-            {
-                return Ok(());
-            }
-            for index in (0..block.len()).rev() {
-                if level > 0 {
-                    if let Some(child) = verified.note(child(&block, index, &at))? {
-                        left.push((child, level - 1));
-                    }
-                    continue;
-                }
+        let mut leaves = Leaves::of(table);
+        while let Some(block) = leaves.next(disk, verified).await? {
+            for index in 0..block.len() {
                 let Some(item) = verified.note(block.item(index))? else {
                     continue;
                 };
@@ -103,9 +80,72 @@ impl<V: Volume> Store<V> {
     }
 }
 
+/// The leaves of a table that can be read, in order.
+pub(super) struct Leaves<'a> {
+    table: &'a Table,
+    /// Blocks to come, the next one last; of each its level, and the first key in it where that is known.
+    left: Vec<(Ref, u8, Option<Bytes>)>,
+    last: Option<Bytes>,
+}
+
+impl<'a> Leaves<'a> {
+    pub(super) fn of(table: &'a Table) -> Self {
+        Leaves {
+            table,
+            left: vec![(table.root, table.height, None)],
+            last: None,
+        }
+    }
+
+    /// The next one. What is damaged on the way is noted, and passed by.
+    pub(super) async fn next<V: Volume>(
+        &mut self,
+        disk: &Disk<V>,
+        verified: &mut Verified,
+    ) -> Result<Option<Arc<Block>>> {
+        while let Some((at, level, first)) = self.left.pop() {
+            let read = disk.device.read_ref(&at, "a table block").await;
+            let parsed = read
+                .and_then(|bytes| super::disk::parse_block(bytes, &at))
+                .and_then(|block| check_kind(&block, level, &at).map(|()| block));
+            let Some(block) = verified.note(parsed.map_err(|error| beginning(error, first)))?
+            else {
+                continue;
+            };
+            // Blocks that name each other in circles would not end, nor would empty ones.
+            let in_order = check_order(&block, level, &mut self.last, &at, self.table);
+            if verified.note(in_order)?.is_none() {
+                self.left.clear();
+                return Ok(None);
+            }
+            if level == 0 {
+                return Ok(Some(block));
+            }
+            for index in (0..block.len()).rev() {
+                if let Some(child) = verified.note(child(&block, index, &at))? {
+                    let first = block.item(index).ok().map(|item| item.key);
+                    self.left.push((child, level - 1, first));
+                }
+            }
+        }
+        Ok(None)
+    }
+}
+
+/// Damage of a block, with the first key that was in it.
+fn beginning(error: Error, first: Option<Bytes>) -> Error {
+    let key = first.as_deref().and_then(<[u8]>::split_first);
+    match (error.damage(), key) {
+        (Some(damage), Some((space, key))) => {
+            Error::corrupt(damage.clone().of_key(*space, key)).with_source(error)
+        }
+        _ => error,
+    }
+}
+
 impl<V: Volume> Store<V> {
     /// Whether this is what a reader of `key` gets. If not, the pack that it was in may be gone.
-    async fn is_read(&self, key: &[u8], value: &Value) -> bool {
+    pub(super) async fn is_read(&self, key: &[u8], value: &Value) -> bool {
         let current = self.0.readers.current();
         match self.0.find(&current, key, u64::MAX).await {
             Ok(found) => found.as_ref() == Some(value),
@@ -139,7 +179,7 @@ fn check_order(
 
 impl Verified {
     /// The good result, or `None` with the damage noted.
-    fn note<T>(&mut self, result: Result<T, Error>) -> Result<Option<T>> {
+    pub(super) fn note<T>(&mut self, result: Result<T, Error>) -> Result<Option<T>> {
         match result {
             Ok(value) => Ok(Some(value)),
             Err(error) if error.kind() == Kind::Corrupt => {

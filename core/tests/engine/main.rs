@@ -2,5 +2,7 @@
 
 mod bounds;
 mod full_disk;
+mod opening;
+mod salvage;
 mod store;
 mod support;

@@ -95,8 +95,10 @@ pub enum Command {
     /// Say how the store and its queue are
     Status,
     /// Read everything, and check every checksum
+    ///
+    /// Blobs whose deletion waits for the remote are in the file still, and are read too.
     Verify,
-    /// Verify, then fetch what is damaged from the remote
+    /// Verify, then fetch damaged blobs from the remote
     Repair,
     /// Give the space of what was deleted back to the file system
     Reclaim,
@@ -143,7 +145,7 @@ pub struct Get {
     /// The blob: 64 hex digits, or a CID
     #[arg(value_parser = pointer)]
     pub pointer: Pointer,
-    /// Where to write it
+    /// Where to write it; `cat` writes to standard output
     pub file: PathBuf,
     /// Replace the file if it is there
     #[arg(long)]
@@ -179,6 +181,16 @@ pub struct Ls {
     /// At most this many
     #[arg(long, value_name = "N", conflicts_with = "root")]
     pub limit: Option<u64>,
+    #[command(flatten)]
+    pub here: Here,
+}
+
+/// Where a list is taken from.
+#[derive(Debug, Args)]
+pub struct Here {
+    /// List what is in the store; the remote is not asked
+    #[arg(long)]
+    pub here: bool,
 }
 
 /// When a command that changes something returns.
@@ -193,6 +205,9 @@ pub struct Wait {
 pub struct Backup {
     /// The copy; must not be there yet
     pub file: PathBuf,
+    /// Of a damaged store, copy what can be read and say what cannot. Older values of what cannot may come back
+    #[arg(long)]
+    pub salvage: bool,
 }
 
 #[derive(Debug, Args)]
@@ -229,7 +244,7 @@ pub struct Export {
 #[derive(Debug, Subcommand)]
 pub enum Root {
     /// List the roots
-    List,
+    List(Here),
     /// Print where a root points
     Get {
         /// The root

@@ -1,7 +1,7 @@
 //! Blobs: `put cat get stat ls rm`.
 
 use super::{
-    args::{Cat, Get, Global, Ls, Pointers, Put, Rm},
+    args::{Cat, Get, Global, Here, Ls, Pointers, Put, Rm},
     exit::{Exit, Failure},
     files::{folder, sync_folder},
     home::{Home, Needs},
@@ -9,7 +9,11 @@ use super::{
     output::{Output, size},
     progress, queue,
 };
-use littoral::core::{Error, Kind, blob::Pointer, engine::Durability};
+use littoral::core::{
+    Error, Kind,
+    blob::{BlobStore, Pointer},
+    engine::Durability,
+};
 use serde::Serialize;
 use std::{
     fmt,
@@ -57,6 +61,15 @@ pub async fn cat(args: &Cat, global: &Global, output: Output) -> Result<Exit, Fa
 
 pub async fn get(args: &Get, global: &Global, output: Output) -> Result<Exit, Failure> {
     let file = &args.file;
+    if file == Path::new("-") {
+        let message = "`-` is no file";
+        return Err(Failure::new(Kind::InvalidInput, message)
+            .hint("`littoral cat` writes to standard output; a file of that name is `./-`"));
+    }
+    if !folder(file).is_dir() {
+        let message = format!("there is no directory {}", folder(file).display());
+        return Err(Failure::new(Kind::NotFound, message));
+    }
     if !args.replace && file.symlink_metadata().is_ok() {
         let message = format!("{} is there already", file.display());
         return Err(
@@ -112,12 +125,12 @@ pub async fn ls(args: &Ls, global: &Global, output: Output) -> Result<Exit, Fail
     if args.root.is_some() {
         return super::tree::ls(args, global, output).await;
     }
-    let home = Home::open(global, Needs::reading()).await?;
+    let home = args.here.open(global).await?;
     let mut left = args.limit.unwrap_or(u64::MAX);
     let mut after = args.after;
     while left > 0 {
         let page = usize::try_from(left.min(1000)).unwrap_or(1000);
-        let blobs = home.pair.list(after, page).await?;
+        let blobs = home.pair.list(after, page).await.map_err(or_here)?;
         let Some(last) = blobs.last() else { break };
         after = Some(last.pointer);
         for blob in blobs.iter().take(page) {
@@ -136,6 +149,7 @@ pub async fn rm(args: &Rm, global: &Global, output: Output) -> Result<Exit, Fail
     let home = Home::open(global, Needs::changing(args.wait.wait)).await?;
     let mut missing = None;
     for pointer in &args.pointers.pointers {
+        let here = home.pair.fast().stat(pointer).await?.is_some();
         // Without anybody to ask, what is not here is not anywhere.
         let may_be_there = home.has_remote || home.pair.stat(pointer).await?.is_some();
         let deleted = may_be_there && home.pair.delete(pointer).await?;
@@ -145,6 +159,7 @@ pub async fn rm(args: &Rm, global: &Global, output: Output) -> Result<Exit, Fail
         output.result(&Deleted {
             pointer: pointer.to_string(),
             deleted,
+            here,
         })?;
     }
     let exit = queue::finish(home, args.wait.wait, global, output).await?;
@@ -163,7 +178,27 @@ async fn known(home: &Home, pointer: &Pointer) -> Result<u64, Failure> {
     }
 }
 
-fn not_there(pointer: &Pointer) -> Failure {
+impl Here {
+    /// The store for a list: with the remote, or without.
+    pub async fn open(&self, global: &Global) -> Result<Home, Failure> {
+        match self.here {
+            true => Home::open_here(global).await,
+            false => Home::open(global, Needs::reading()).await,
+        }
+    }
+}
+
+/// Why there is no list; where the remote is why, with what can be listed all the same.
+pub fn or_here(error: Error) -> Failure {
+    let passes = matches!(error.kind(), Kind::Transient | Kind::Timeout);
+    let failure = Failure::from(error);
+    match passes {
+        true => failure.hint("`--here` lists what is in the store, without asking the remote"),
+        false => failure,
+    }
+}
+
+pub fn not_there(pointer: &Pointer) -> Failure {
     Failure::new(Kind::NotFound, format!("there is no blob {pointer}"))
 }
 
@@ -255,12 +290,15 @@ impl fmt::Display for Listed {
 struct Deleted {
     pointer: String,
     deleted: bool,
+    /// It was here. If not, the remote may not have had it either, if it was silent.
+    here: bool,
 }
 
 impl fmt::Display for Deleted {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.deleted {
-            true => write!(f, "deleted  {}", self.pointer),
+            true if self.here => write!(f, "deleted  {}", self.pointer),
+            true => write!(f, "not here; deletion queued  {}", self.pointer),
             false => write!(f, "not there  {}", self.pointer),
         }
     }

@@ -14,7 +14,7 @@ use littoral::{
             self, Documents, Match, Op, Options, Patch, Pattern, Refused, Remove, Retention,
             Snapshot, Value,
         },
-        engine::Direction,
+        engine::{Direction, NoStore},
     },
     spawn_driver,
 };
@@ -26,12 +26,11 @@ type Scope = doc::Scope<FileVolume, SystemClock>;
 
 pub async fn run(args: &Doc, global: &Global, output: Output) -> Result<Exit, Failure> {
     let makes = matches!(args.command, DocCommand::Set { .. } | DocCommand::Patch(_));
-    if !makes && !global.store.exists() {
-        let message = format!("there is no store at {}", global.store.display());
-        return Err(Failure::new(Kind::NotFound, message)
-            .hint("name it with --store FILE or LITTORAL_STORE; `doc set` makes one"));
-    }
-    let (doc, driver) = open(global).await?;
+    let no_store = match makes {
+        true => NoStore::Make,
+        false => NoStore::Refuse,
+    };
+    let (doc, driver) = open(global, no_store).await?;
     let done = command(args, &doc, output).await;
     let closed = doc.close().await;
     driver.stop()?;
@@ -40,8 +39,8 @@ pub async fn run(args: &Doc, global: &Global, output: Output) -> Result<Exit, Fa
     Ok(Exit::DONE)
 }
 
-async fn open(global: &Global) -> Result<(Document, Driver), Failure> {
-    let store = open_store(&global.store).await?;
+async fn open(global: &Global, no_store: NoStore) -> Result<(Document, Driver), Failure> {
+    let store = open_store(&global.store, no_store).await?;
     let driver = spawn_driver(store.clone())?;
     let doc = Documents::open(store, SystemClock, Options::default()).await?;
     Ok((doc, driver))

@@ -1,8 +1,8 @@
 //! How the program ends: exit statuses, and errors that say what to do next.
 
 use super::output::without_repetition;
-use littoral::core::{Error, Kind};
-use std::error::Error as _;
+use littoral::core::{Damage, Error, Kind};
+use std::{error::Error as _, path::Path};
 
 /// Shown below `--help` and in the manual.
 pub const HELP: &str = "\
@@ -19,7 +19,8 @@ Exit status:
   9    no permission to write
   10   no room
   11   an earlier write failed: open the store again
-  12   incomplete: some files could not be read (`import` moves the root then only with --skip-unreadable)
+  12   incomplete: some files could not be read (`import` moves the root then only with --skip-unreadable),
+       or not all of a damaged store (`backup --salvage`)
   130  interrupted; what was acknowledged is there
 
 Results go to standard output, everything else to standard error. With --json an error is a document
@@ -70,6 +71,8 @@ pub struct Failure {
     pub message: String,
     /// What the user can do about it.
     pub hint: Option<String>,
+    /// Where in the store's file damage was found, if that is what this is about.
+    pub damage: Option<Damage>,
 }
 
 impl Failure {
@@ -79,11 +82,21 @@ impl Failure {
             code: kind.name(),
             message: message.into(),
             hint: None,
+            damage: None,
         }
     }
 
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());
+        self
+    }
+
+    /// The same failure; when it is damage, with the name of the file that it is in.
+    pub fn in_file(mut self, store: &Path) -> Self {
+        let store = store.display().to_string();
+        if self.damage.is_some() && !self.message.contains(&store) {
+            self.message = format!("{store}: {}", self.message);
+        }
         self
     }
 
@@ -94,6 +107,7 @@ impl Failure {
             code: "",
             message: String::new(),
             hint: None,
+            damage: None,
         }
     }
 
@@ -104,44 +118,54 @@ impl Failure {
 
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
-        let mut message = error.to_string();
+        let mut damage = error.damage().cloned();
+        let mut causes = Vec::new();
         let mut cause = error.source();
         while let Some(error) = cause {
-            let text = error.to_string();
-            // Many errors repeat their cause; once is enough.
-            if !message.contains(&text) {
-                message.push_str(": ");
-                message.push_str(&text);
-            }
+            let beneath = error.downcast_ref::<Error>().and_then(Error::damage);
+            damage = damage.or_else(|| beneath.cloned());
+            causes.push(error.to_string());
             cause = error.source();
         }
-        let failure = Failure::new(error.kind(), without_repetition(&message));
-        match hint(error.kind()) {
-            Some(text) => failure.hint(text),
-            None => failure,
+        let mut message = error.to_string();
+        // Many errors repeat their cause, some the last of them: what lies between says nothing then.
+        if !causes.last().is_some_and(|last| message.contains(last)) {
+            for text in causes {
+                if !message.contains(&text) {
+                    message.push_str(": ");
+                    message.push_str(&text);
+                }
+            }
         }
+        let mut failure = Failure::new(error.kind(), without_repetition(&message));
+        failure.hint = hint(error.kind(), damage.is_some()).map(str::to_owned);
+        failure.damage = damage;
+        failure
     }
 }
 
 /// What helps whatever the command was; commands that know better say so themselves.
-fn hint(kind: Kind) -> Option<&'static str> {
+fn hint(kind: Kind, in_store: bool) -> Option<&'static str> {
     Some(match kind {
         Kind::Busy => "wait for the other program to end, or use another --store",
+        Kind::Corrupt if in_store => DAMAGED,
         Kind::Corrupt => {
-            "`littoral verify` shows all damage, `littoral repair --remote URL` fetches what the remote has"
+            "if it came from the remote: is --remote the right one? If it is in the store: `littoral verify` shows all damage"
         }
-        Kind::Transient | Kind::Timeout => {
-            "what was put is safe and stays queued; try again with `littoral sync`"
-        }
+        Kind::Transient | Kind::Timeout => "try again when the remote can be reached",
         Kind::Auth => "set LITTORAL_TOKEN to the remote's token",
         Kind::Quota => {
-            "make room, or give some back with `littoral reclaim`; the store is as it was"
+            "make room; what was stored is as it was, and `littoral reclaim` gives back what an unfinished change took"
         }
         Kind::Poisoned => "check the disk; the next command opens the store again and recovers it",
         Kind::NotImplemented => "a newer littoral may be able to",
         _ => return None,
     })
 }
+
+/// What helps against damage in the store's file.
+pub const DAMAGED: &str = "`littoral verify` names all damage, `littoral repair --remote URL` fetches damaged blobs again, \
+                           `littoral backup --salvage FILE` copies what can be read";
 
 #[cfg(test)]
 mod tests {
@@ -167,5 +191,13 @@ mod tests {
         );
         let again = Error::new(Kind::Transient, "it says: connection refused").with_source(cause);
         assert_eq!(Failure::from(again).message, "it says: connection refused");
+        // Nor what lies between an error and the cause that it names.
+        let between = Error::new(Kind::Transient, "tcp connect error")
+            .with_source(Error::new(Kind::Transient, "refused (os error 111)"));
+        let told = Error::new(Kind::Transient, "no connection: refused (os error 111)");
+        assert_eq!(
+            Failure::from(told.with_source(between)).message,
+            "no connection: refused (os error 111)"
+        );
     }
 }

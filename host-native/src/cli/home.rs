@@ -7,11 +7,11 @@ use super::{
     remote::{self, Slow},
 };
 use littoral::{
-    Driver, FileVolume, OsEntropy, System,
+    Driver, FileOptions, FileVolume, OsEntropy, System,
     core::{
         Kind,
         blob::{BlobStore, Pointer},
-        engine::{self, Batch, Durability, Store},
+        engine::{self, Batch, Durability, NoStore, Store},
         pair::{self, Pair, QueueBound},
     },
 };
@@ -36,7 +36,7 @@ pub struct Needs {
 pub enum Presence {
     /// It is made if it is not there.
     Made,
-    /// It is made if it is not there and a remote is named, which may have what is asked for.
+    /// It is made if there is no file and a remote is named, which may have what is asked for.
     MadeForRemote,
     /// It has to be there.
     There,
@@ -80,6 +80,8 @@ impl Needs {
 pub struct Home {
     pub pair: Local,
     pub has_remote: bool,
+    /// Its file was made just now.
+    made: bool,
     driver: Driver,
     /// Where its bytes are counted.
     slow: Slow,
@@ -87,11 +89,34 @@ pub struct Home {
 
 impl Home {
     pub async fn open(global: &Global, needs: Needs) -> Result<Self, Failure> {
-        let slow = remote::connect(global)?;
+        Home::open_with(remote::connect(global)?, global, needs).await
+    }
+
+    /// For a look at what is here, whether a remote is named or not.
+    pub async fn open_here(global: &Global) -> Result<Self, Failure> {
+        Home::open_with(Slow::Nobody, global, Needs::existing()).await
+    }
+
+    async fn open_with(slow: Slow, global: &Global, needs: Needs) -> Result<Self, Failure> {
         let has_remote = matches!(slow, Slow::Server(_));
-        check_presence(&global.store, needs.store, has_remote)?;
-        let store = open_store(&global.store).await?;
-        Home::over(store, slow, needs, global.patience()).await
+        if needs.uploads == Uploads::Run && !has_remote {
+            return Err(no_remote());
+        }
+        let path = &global.store;
+        let missing = !path.exists();
+        let may_be_made = match needs.store {
+            Presence::Made => true,
+            // A file in its place may be what is left of a store.
+            Presence::MadeForRemote => has_remote && missing,
+            Presence::There => false,
+        };
+        let store = match may_be_made {
+            true => open_store(path, NoStore::Make).await?,
+            false => open_store(path, NoStore::Refuse).await?,
+        };
+        let mut home = Home::over(store, slow, needs, global.patience()).await?;
+        home.made = missing;
+        Ok(home)
     }
 
     /// A home over a store that is open already.
@@ -127,6 +152,7 @@ impl Home {
         Ok(Home {
             pair,
             has_remote,
+            made: false,
             driver,
             slow,
         })
@@ -189,29 +215,51 @@ impl Home {
     }
 }
 
-/// Opens the store's file, which is made if it is not there.
-pub async fn open_store(path: &Path) -> Result<Store<FileVolume>, Failure> {
-    let volume = FileVolume::open(path)?;
-    let opened = Store::open(volume, &OsEntropy, engine::Options::default()).await;
-    Ok(opened.map_err(|error| error.context(path.display()))?)
+/// Opens the store's file; where there is none, it is made or refused.
+pub async fn open_store(path: &Path, no_store: NoStore) -> Result<Store<FileVolume>, Failure> {
+    let missing = !path.exists();
+    if missing && no_store == NoStore::Refuse {
+        let message = format!("there is no store at {}", path.display());
+        return Err(Failure::new(Kind::NotFound, message)
+            .hint("name it with --store FILE or LITTORAL_STORE; `put` and `import` make one"));
+    }
+    let volume = match no_store {
+        NoStore::Make => FileVolume::open(path)?,
+        NoStore::Refuse => FileOptions::new().only_existing().open(path)?,
+    };
+    let mut options = engine::Options::default();
+    options.no_store = no_store;
+    let opened = Store::open(volume, &OsEntropy, options).await;
+    opened.map_err(|error| {
+        if missing {
+            // Nothing was there, so nothing of it stays.
+            let _ = std::fs::remove_file(path);
+        }
+        let is_nothing = error.kind() == Kind::NotFound;
+        let failure = Failure::from(error.context(path.display()));
+        match is_nothing {
+            true => failure.hint(
+                "if there was one, its content is lost: remove the file and restore a backup; `put` and `import` make a new one",
+            ),
+            false => failure,
+        }
+    })
 }
 
-fn check_presence(path: &Path, presence: Presence, has_remote: bool) -> Result<(), Failure> {
-    let may_be_made = match presence {
-        Presence::Made => true,
-        Presence::MadeForRemote => has_remote,
-        Presence::There => false,
-    };
-    if may_be_made || path.exists() {
-        return Ok(());
-    }
-    let message = format!("there is no store at {}", path.display());
-    Err(Failure::new(Kind::NotFound, message)
-        .hint("name it with --store FILE or LITTORAL_STORE; `put` and `import` make one"))
+fn no_remote() -> Failure {
+    Failure::new(Kind::InvalidInput, "no remote was named")
+        .hint("give --remote URL, or set LITTORAL_REMOTE")
 }
 
 /// What is left in the queue, for people.
 pub async fn note_queue(home: &Home, output: Output) -> Result<(), Failure> {
+    if home.made {
+        let logs = 2 * home.pair.store().stats().log_size;
+        output.note(format_args!(
+            "a new store: its two logs take {}, also while they are empty",
+            super::output::size(logs)
+        ));
+    }
     let pending = home.pair.pending().await?;
     if pending.count > 0 {
         output.note(format_args!(

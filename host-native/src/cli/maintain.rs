@@ -2,15 +2,22 @@
 
 use super::{
     args::{Backup, Global, Restore},
-    exit::{Exit, Failure},
+    exit::{DAMAGED, Exit, Failure},
     files::sync_folder,
     home::{Home, Needs, open_store},
     output::{Output, plural, size},
     progress,
+    remote::{self, Slow},
 };
+use indicatif::ProgressBar;
 use littoral::{
-    FileVolume, OsEntropy,
-    core::{Damage, Error, Kind, blob::EngineBlobs, pair::Damaged},
+    FileOptions, FileVolume, OsEntropy,
+    core::{
+        Damage, Error, Kind,
+        blob::EngineBlobs,
+        engine::{NoStore, Store},
+        pair::Damaged,
+    },
 };
 use serde::Serialize;
 use std::{
@@ -19,31 +26,52 @@ use std::{
 };
 
 pub async fn verify(global: &Global, output: Output) -> Result<Exit, Failure> {
-    let home = Home::open(global, Needs::existing()).await?;
+    let slow = remote::connect(global)?;
     let bar = progress::spinner(output, "verifying");
-    bar.set_message("every value's checksum");
-    let verified = home.pair.store().verify().await?;
-    bar.set_message("every blob's hash");
-    let checked = home.pair.verify().await?;
-    bar.finish_and_clear();
-    home.close().await?;
-    let found = Found {
-        values: verified.values,
-        bytes: verified.bytes,
-        blobs: checked.blobs,
-        damage: verified.damage.iter().map(Place::new).collect(),
-        damaged_blobs: checked.left.iter().map(Lost::new).collect(),
+    let mut found = Found {
+        file: global.store.display().to_string(),
+        ..Found::default()
     };
-    output.result(&found)?;
-    match verified.damage.len() as u64 + checked.damaged {
-        0 => Ok(Exit::DONE),
-        _ => {
-            let message = format!("{} is damaged", global.store.display());
-            Err(Failure::new(Kind::Corrupt, message).hint(
-                "`littoral repair --remote URL` fetches damaged blobs again; the rest is not affected",
-            ))
+    let examined = examine(slow, global, &bar, &mut found).await;
+    bar.finish_and_clear();
+    if let Err(failure) = examined {
+        // What cannot be gone past is damage like any other.
+        match &failure.damage {
+            Some(damage) => found.note(damage),
+            None => return Err(failure),
         }
     }
+    output.result(&found)?;
+    if found.damage.is_empty() && found.damaged_blobs.is_empty() {
+        return Ok(Exit::DONE);
+    }
+    let message = format!("{} is damaged", global.store.display());
+    Err(Failure::new(Kind::Corrupt, message).hint(match found.damage.is_empty() {
+        true => "`littoral repair --remote URL` fetches damaged blobs again; the rest is not affected",
+        false => DAMAGED,
+    }))
+}
+
+/// First the store by itself, whatever is in it; then its blobs.
+async fn examine(
+    slow: Slow,
+    global: &Global,
+    bar: &ProgressBar,
+    found: &mut Found,
+) -> Result<(), Failure> {
+    bar.set_message("every value's checksum");
+    let store = open_store(&global.store, NoStore::Refuse).await?;
+    let verified = store.verify().await?;
+    (found.values, found.bytes) = (verified.values, verified.bytes);
+    verified.damage.iter().for_each(|damage| found.note(damage));
+    bar.set_message("every blob's hash");
+    let home = Home::over(store, slow, Needs::existing(), global.patience()).await?;
+    let checked = home.pair.verify().await;
+    home.close().await?;
+    let checked = checked?;
+    found.blobs = Some(checked.blobs);
+    found.damaged_blobs = checked.left.iter().map(Lost::new).collect();
+    Ok(())
 }
 
 pub async fn repair(global: &Global, output: Output) -> Result<Exit, Failure> {
@@ -97,6 +125,9 @@ pub async fn reclaim(global: &Global, output: Output) -> Result<Exit, Failure> {
 
 pub async fn backup(args: &Backup, global: &Global, output: Output) -> Result<Exit, Failure> {
     absent(&args.file)?;
+    if args.salvage {
+        return salvage(args, global, output).await;
+    }
     let home = Home::open(global, Needs::existing()).await?;
     let bar = progress::spinner(output, "copying");
     let copy = Copy::beside(&args.file);
@@ -112,15 +143,55 @@ pub async fn backup(args: &Backup, global: &Global, output: Output) -> Result<Ex
     Ok(Exit::DONE)
 }
 
+/// The store itself is not changed: there may be more to be had from it another time.
+async fn salvage(args: &Backup, global: &Global, output: Output) -> Result<Exit, Failure> {
+    let store = &global.store;
+    if !store.exists() {
+        let message = format!("there is no store at {}", store.display());
+        return Err(Failure::new(Kind::NotFound, message));
+    }
+    let bar = progress::spinner(output, "copying");
+    let damaged = FileOptions::new().only_existing().open(store)?;
+    let copy = Copy::beside(&args.file);
+    let target = FileVolume::create(&copy.0)?;
+    let salvaged = Store::salvage(damaged, target, &OsEntropy).await;
+    let salvaged = salvaged.map_err(|error| {
+        let failure = Failure::from(error.context(store.display()));
+        match failure.damage {
+            Some(_) => failure.hint(
+                "nothing in it can be found: restore a backup, or `littoral --store NEW --remote URL export ROOT DIR` from the remote",
+            ),
+            None => failure,
+        }
+    })?;
+    bar.finish_and_clear();
+    copy.keep_as(&args.file)?;
+    output.result(&Rescued {
+        file: args.file.display().to_string(),
+        size: length(&args.file)?,
+        values: salvaged.values,
+        bytes: salvaged.bytes,
+        left_behind: salvaged.damage.iter().map(Place::new).collect(),
+    })?;
+    if salvaged.damage.is_empty() {
+        return Ok(Exit::DONE);
+    }
+    output.note(format_args!(
+        "next: `littoral --store {} repair`, with --remote URL if there is one, for blobs of which a part is missing",
+        args.file.display()
+    ));
+    Ok(Exit::INCOMPLETE)
+}
+
 pub async fn restore(args: &Restore, global: &Global, output: Output) -> Result<Exit, Failure> {
     absent(&global.store)?;
     let named = |error: io::Error| Error::from(error).context(args.file.display());
+    if !args.file.exists() {
+        let message = format!("there is no backup at {}", args.file.display());
+        return Err(Failure::new(Kind::NotFound, message));
+    }
     if !args.file.is_file() {
-        let kind = match args.file.exists() {
-            true => io::ErrorKind::IsADirectory,
-            false => io::ErrorKind::NotFound,
-        };
-        return Err(named(kind.into()).into());
+        return Err(named(io::ErrorKind::IsADirectory.into()).into());
     }
     let bar = progress::spinner(output, "copying");
     let copy = Copy::beside(&global.store);
@@ -129,13 +200,14 @@ pub async fn restore(args: &Restore, global: &Global, output: Output) -> Result<
     std::fs::copy(&args.file, &copy.0).map_err(named)?;
     drop(held);
     bar.set_prefix("verifying");
-    let store = open_store(&copy.0).await.map_err(|mut failure| {
+    let opened = open_store(&copy.0, NoStore::Refuse).await;
+    let store = opened.map_err(|mut failure| {
         // The user knows the backup's name, not the copy's.
         let (ours, theirs) = (copy.0.display(), args.file.display());
         failure.message = failure
             .message
             .replace(&ours.to_string(), &theirs.to_string());
-        failure
+        failure.hint("restore another backup, or copy what can be read of it: `littoral --store BACKUP backup --salvage FILE`")
     })?;
     let verified = store.verify().await?;
     store.close().await?;
@@ -144,7 +216,7 @@ pub async fn restore(args: &Restore, global: &Global, output: Output) -> Result<
     if let Some(damage) = verified.damage.first() {
         let message = format!("the backup is damaged: {}", damage.what);
         return Err(Failure::new(Kind::Corrupt, message)
-            .hint("restore another backup, or open this one with --store and repair it"));
+            .hint("restore another backup, or open this one: `littoral --store BACKUP verify` names all damage"));
     }
     copy.keep_as(&global.store)?;
     output.result(&Restored {
@@ -195,30 +267,41 @@ impl Drop for Copy {
     }
 }
 
-#[derive(Serialize)]
+#[derive(Default, Serialize)]
 struct Found {
+    file: String,
     values: u64,
     bytes: u64,
-    blobs: u64,
+    /// `None` if damage was in the way.
+    blobs: Option<u64>,
     damage: Vec<Place>,
     damaged_blobs: Vec<Lost>,
+}
+
+impl Found {
+    fn note(&mut self, damage: &Damage) {
+        let place = Place::new(damage);
+        let known = |other: &Place| (other.start, other.end) == (place.start, place.end);
+        if !self.damage.iter().any(known) {
+            self.damage.push(place);
+        }
+    }
 }
 
 impl fmt::Display for Found {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "{} read, {}; {} hashed",
+            "{} read, {}; ",
             plural(self.values, "value", "values"),
             size(self.bytes),
-            plural(self.blobs, "blob", "blobs")
         )?;
+        match self.blobs {
+            Some(blobs) => write!(f, "{} hashed", plural(blobs, "blob", "blobs"))?,
+            None => f.write_str("blobs not hashed, for damage is in the way")?,
+        }
         for place in &self.damage {
-            write!(
-                f,
-                "\ndamaged  {}, {}..{}",
-                place.what, place.start, place.end
-            )?;
+            write!(f, "\ndamaged  {}: {place}", self.file)?;
         }
         for lost in &self.damaged_blobs {
             write!(f, "\ndamaged  {}: {}", lost.pointer, lost.reason)?;
@@ -249,6 +332,16 @@ impl Place {
             end: damage.range.end,
             space: damage.key.as_ref().map(|(space, _)| *space),
             key: damage.key.as_ref().map(|(_, key)| hex(key)),
+        }
+    }
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}, bytes {}..{}", self.what, self.start, self.end)?;
+        match (&self.space, &self.key) {
+            (Some(space), Some(key)) => write!(f, ", space {space}, key {key}"),
+            _ => Ok(()),
         }
     }
 }
@@ -332,6 +425,32 @@ struct Copied {
 impl fmt::Display for Copied {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}  {}", self.file, size(self.size))
+    }
+}
+
+#[derive(Serialize)]
+struct Rescued {
+    file: String,
+    size: u64,
+    values: u64,
+    bytes: u64,
+    left_behind: Vec<Place>,
+}
+
+impl fmt::Display for Rescued {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{}  {}; {} copied, {}",
+            self.file,
+            size(self.size),
+            plural(self.values, "value", "values"),
+            size(self.bytes)
+        )?;
+        for place in &self.left_behind {
+            write!(f, "\nleft behind  {place}")?;
+        }
+        Ok(())
     }
 }
 

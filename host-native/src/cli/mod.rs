@@ -92,7 +92,7 @@ fn run(cli: &Cli, output: Output) -> Result<Exit, Failure> {
     };
     block_on(async {
         match select(pin!(command(cli, output, &interrupt)), pin!(asked)).await {
-            Either::Left((done, _)) => done,
+            Either::Left((done, _)) => done.map_err(|failure| failure.in_file(&cli.global.store)),
             Either::Right(_) => {
                 output.note("interrupted; what was acknowledged is there");
                 Ok(Exit::INTERRUPTED)

@@ -97,11 +97,6 @@ pub async fn finish(
 /// # Errors
 /// The remote's, when it makes no progress for as long as the user has patience.
 pub async fn drain(home: &Home, patience: Duration, output: Output) -> Result<(), Failure> {
-    if !home.has_remote {
-        let message = "no remote was named";
-        return Err(Failure::new(Kind::InvalidInput, message)
-            .hint("give --remote URL, or set LITTORAL_REMOTE"));
-    }
     let mut watch = home.pair.status();
     let first = watch.current();
     let bar = progress::bytes(output, "uploading", first.queued_bytes);
@@ -119,7 +114,13 @@ pub async fn drain(home: &Home, patience: Duration, output: Output) -> Result<()
             moved = Instant::now();
         }
         if let Some(error) = hopeless(&status, moved.elapsed() >= patience) {
-            break Err(Failure::from(error));
+            let passes = matches!(error.kind(), Kind::Transient | Kind::Timeout);
+            let failure = Failure::from(error);
+            break Err(match passes {
+                true => failure
+                    .hint("what was put is safe and stays queued; try again with `littoral sync`"),
+                false => failure,
+            });
         }
         // A root waits behind a blob that the remote refused; nothing else is left.
         let stuck = matches!(status.phase, Phase::Idle) && status.failed + status.missing > 0;

@@ -1,7 +1,8 @@
 //! Roots: `root list`, `get`, `set`, `rm`.
 
 use super::{
-    args::{Expected, Global, Root, RootSet},
+    args::{Expected, Global, Here, Root, RootSet},
+    blob::{not_there, or_here},
     exit::{Exit, Failure},
     home::{Home, Needs, Presence},
     output::Output,
@@ -13,7 +14,7 @@ use std::fmt;
 
 pub async fn run(args: &Root, global: &Global, output: Output) -> Result<Exit, Failure> {
     match args {
-        Root::List => list(global, output).await,
+        Root::List(here) => list(here, global, output).await,
         Root::Get { name } => get(name, global, output).await,
         Root::Set(args) => set(args, global, output).await,
         Root::Rm { name } => remove(name, global, output).await,
@@ -56,11 +57,12 @@ impl fmt::Display for Moved<'_> {
     }
 }
 
-async fn list(global: &Global, output: Output) -> Result<Exit, Failure> {
-    let home = Home::open(global, Needs::reading()).await?;
+async fn list(here: &Here, global: &Global, output: Output) -> Result<Exit, Failure> {
+    let home = here.open(global).await?;
     let mut after: Option<String> = None;
     loop {
-        let page = home.pair.roots(after.as_deref(), 1000).await?;
+        let page = home.pair.roots(after.as_deref(), 1000).await;
+        let page = page.map_err(or_here)?;
         for (name, pointer) in &page {
             output.result(&Named {
                 name,
@@ -103,6 +105,14 @@ pub async fn find(home: &Home, name: &str, output: Output) -> Result<Pointer, Fa
 
 async fn set(args: &RootSet, global: &Global, output: Output) -> Result<Exit, Failure> {
     let home = Home::open(global, Needs::changing(args.wait.wait)).await?;
+    match home.pair.stat(&args.pointer).await {
+        Ok(None) => return Err(home.asked(not_there(&args.pointer))),
+        // Nobody can be asked: it is taken to be there.
+        Err(error) if !matches!(error.kind(), Kind::Transient | Kind::Timeout) => {
+            return Err(error.into());
+        }
+        Ok(Some(_)) | Err(_) => {}
+    }
     let from = match args.from {
         Some(Expected::Nowhere) => None,
         Some(Expected::At(pointer)) => Some(pointer),

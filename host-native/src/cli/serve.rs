@@ -5,15 +5,18 @@ use super::{
     exit::{Exit, Failure},
     home::open_store,
     interrupt::Interrupt,
-    output::Output,
+    output::{Output, plural},
+    remote::Slow,
 };
 use futures::future::{Either, select};
 use littoral::{
-    Driver, SystemClock,
+    Driver, FileVolume, System, SystemClock,
     core::{
         Kind,
         blob::{EngineBlobs, EngineRoots},
         doc::{self, Documents},
+        engine::{NoStore, Store},
+        pair::{self, Change, Pair, QueueItem},
         port::{Clock, Volume},
     },
     server::{Origins, ServerOptions, listen, serve},
@@ -29,8 +32,16 @@ pub async fn run(
     interrupt: &Interrupt,
 ) -> Result<Exit, Failure> {
     let mut options = options(args, global)?;
-    let listener = listen(&args.listen.to_string())?;
-    let store = open_store(&global.store).await?;
+    let listener = listen(&args.listen.to_string()).map_err(|error| {
+        let busy = error.kind() == Kind::Busy;
+        let failure = Failure::from(error);
+        match busy {
+            true => failure.hint("end the other program, or give another address: --listen"),
+            false => failure,
+        }
+    })?;
+    let store = open_store(&global.store, NoStore::Make).await?;
+    refuse_deletions(&store).await?;
     let driver = spawn_driver(store.clone())?;
     let mut kept = doc::Options::default();
     kept.retention = args.keep.retention();
@@ -62,6 +73,30 @@ pub async fn run(
     keeper.stop()?;
     driver.stop()?;
     Ok(Exit::DONE)
+}
+
+/// A blob whose deletion waits for the owner's remote is hidden from the owner alone. Served, it would be back, and whoever
+/// put it again would lose it when the deletion is brought to the remote.
+async fn refuse_deletions(store: &Store<FileVolume>) -> Result<(), Failure> {
+    let mut options = pair::Options::default();
+    options.queue = None;
+    let pair = Pair::open(store.clone(), Slow::Nobody, System, options).await?;
+    let (mut after, mut deletions) = (None, 0);
+    loop {
+        let page = pair.queue(after, 1000).await?;
+        let Some(last) = page.last() else { break };
+        after = Some(last.order);
+        let is_deletion = |item: &&QueueItem| matches!(item.change, Change::Delete { .. });
+        deletions += page.iter().filter(is_deletion).count() as u64;
+    }
+    if deletions == 0 {
+        return Ok(());
+    }
+    let waits = plural(deletions, "deletion waits", "deletions wait");
+    let message = format!("{waits} for a remote: served, what was deleted would be back");
+    Err(Failure::new(Kind::InvalidInput, message).hint(
+        "`littoral --remote URL sync` first; or serve a store of its own (--store FILE), and sync to that",
+    ))
 }
 
 /// Takes leftovers of uploads away that ended before their end, once a day.

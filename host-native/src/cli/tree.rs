@@ -130,7 +130,7 @@ pub async fn export(args: &Export, global: &Global, output: Output) -> Result<Ex
 
 /// What is in one directory of a tree.
 pub async fn ls(args: &Ls, global: &Global, output: Output) -> Result<Exit, Failure> {
-    let home = Home::open(global, Needs::reading()).await?;
+    let home = args.here.open(global).await?;
     let root = args.root.as_deref().unwrap_or_default();
     let mut pointer = resolve(&home, root, output).await?;
     for name in args.path.iter().flat_map(|path| path.components()) {

@@ -2,7 +2,7 @@
 
 use super::{
     blobs::{about, asked, not_there, pointer, stored},
-    reply::{self, Answer},
+    reply::{self, Answer, Failure},
     routes::{App, Served},
     upload::{self, check_hash},
 };
@@ -92,6 +92,9 @@ pub(super) async fn put_list<S: Served>(
     let (head, body) = request.into_parts();
     let bytes = upload::collect(&shared, &head.headers, body, LIST).await?;
     let list = ChunkList::decode(&bytes)?;
+    if list.size() > shared.max_blob {
+        return Err(Failure::too_large(shared.max_blob));
+    }
     shared
         .workers
         .run(move |store| async move { store.blobs().put_list(&pointer, list).await })

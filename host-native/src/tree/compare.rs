@@ -57,7 +57,12 @@ pub fn compare(
             }
             Event::Enter { path } => (path, None),
             Event::File { path, size } => (path, Some(size)),
-            Event::Symlink { path } => (path, Some(0)),
+            Event::Symlink { path } => {
+                // As importing counts it: the bytes of its target's name.
+                let link = fs::symlink_metadata(expected.join(&path));
+                let size = link.map_or(0, |link| link.len());
+                (path, Some(size))
+            }
         };
         entries += 1;
         match entry(&expected.join(&path), &found.join(&path)) {

@@ -72,7 +72,10 @@ fn every_command_prints_documents() {
     let restored = &run(&["--store", "restored.store", "restore", "copy.store"])[0];
     assert_eq!(restored["store"], "restored.store");
     let deleted = run(&["rm", &tide]);
-    assert_eq!(deleted, [json!({"pointer": tide, "deleted": true})]);
+    assert_eq!(
+        deleted,
+        [json!({"pointer": tide, "deleted": true, "here": true})]
+    );
 }
 
 #[test]

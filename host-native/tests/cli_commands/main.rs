@@ -2,6 +2,7 @@
 
 mod bad_input;
 mod blob;
+mod damage;
 mod demo;
 mod doc;
 mod general;
@@ -12,4 +13,5 @@ mod place;
 mod queue;
 mod root;
 mod server;
+mod told;
 mod tree;

@@ -136,6 +136,23 @@ fn a_body_over_the_limit_is_413_however_it_is_sent() {
 }
 
 #[test]
+fn a_blob_over_the_limit_is_413_also_when_it_comes_as_chunks() {
+    let server = engine(options().max_blob(3 << 20));
+    let client = Client::new(&server);
+    let (chunk, bytes) = (Pointer::of(&[7; 1 << 20]), Bytes::from(vec![7; 1 << 20]));
+    let put = client.ask(Method::Put, &format!("/v1/chunks/{chunk}"), bytes);
+    assert_eq!(put.status, 201);
+    let of = |count: usize| {
+        let pointer = Pointer::of(&vec![7; count << 20]);
+        let list = [chunk.as_bytes(), &(1u32 << 20).to_le_bytes()[..]].concat();
+        let path = format!("/v1/blobs/{pointer}/chunks");
+        client.ask(Method::Put, &path, Bytes::from(list.repeat(count)))
+    };
+    assert_eq!(of(4).failure(), (413, "InvalidInput".into()));
+    assert_eq!(of(3).status, 201);
+}
+
+#[test]
 fn a_range_gives_that_part_and_a_bad_one_416() {
     let (directory, _kept) = directory(options());
     for server in [directory, engine(options())] {

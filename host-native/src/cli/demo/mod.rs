@@ -17,7 +17,7 @@ use littoral::{
     core::{
         Kind,
         blob::{EngineBlobs, EngineRoots, Pointer},
-        engine::{Durability, Store},
+        engine::{Durability, NoStore, Store},
         pair::Phase,
     },
     server::{ServerHandle, ServerOptions, listen, serve},
@@ -123,7 +123,13 @@ impl Act<'_> {
             ..Needs::changing(true)
         };
         let slow = remote::server(url, None, self.patience)?;
-        Home::over(open_store(path).await?, slow, needs, self.patience).await
+        Home::over(
+            open_store(path, NoStore::Make).await?,
+            slow,
+            needs,
+            self.patience,
+        )
+        .await
     }
 
     async fn import(
@@ -308,7 +314,7 @@ struct Remote {
 
 impl Remote {
     async fn start(address: SocketAddr, path: &Path) -> Result<Self, Failure> {
-        let store = open_store(path).await?;
+        let store = open_store(path, NoStore::Make).await?;
         let driver = spawn_driver(store.clone())?;
         let server = serve(
             listen(&address.to_string())?,

@@ -21,6 +21,10 @@ pub struct Source {
 /// them; or, where cargo keeps them elsewhere, the project that is being stood in.
 pub fn choose(named: Option<&Path>) -> Result<Source, Failure> {
     if let Some(dir) = named {
+        if !dir.is_dir() {
+            let message = format!("there is no directory {}", dir.display());
+            return Err(Failure::new(Kind::NotFound, message));
+        }
         return Ok(Source {
             dir: dir.to_owned(),
             only: None,
@@ -119,8 +123,10 @@ mod tests {
 
     #[test]
     fn a_directory_that_was_named_is_taken_whole() {
-        let source = choose(Some(Path::new("somewhere"))).unwrap();
-        assert_eq!(source.dir, Path::new("somewhere"));
+        let source = choose(Some(Path::new("src"))).unwrap();
+        assert_eq!(source.dir, Path::new("src"));
         assert!(source.only.is_none());
+        let missing = choose(Some(Path::new("nowhere"))).err().unwrap();
+        assert_eq!(missing.code, "NotFound");
     }
 }
