@@ -23,8 +23,8 @@ use crate::{Error, Kind, Result, port::Volume};
 use alloc::{collections::BTreeMap, vec::Vec};
 use bytes::Bytes;
 
-/// Values that share a write and are together at least this long go straight into a pack, and are written once;
-/// shorter ones ride in the log, where a commit costs one write, and are written again by the checkpoint.
+/// A batch whose values together are at least this long writes them straight into a pack; shorter
+/// ones ride in the log, where a commit costs one write.
 const DIRECT: u64 = 64 << 10;
 /// Values shorter than this always ride in the log.
 pub(crate) const SMALL: usize = 1024;
@@ -105,9 +105,8 @@ impl Batch {
         points.chain(ranges).map(|bytes| bytes as u64).sum()
     }
 
-    /// Checks sizes and computes checksums: all the work that needs no lock. `company`: bytes that others are
-    /// likely to add to the write that it will be part of.
-    pub(crate) fn prepare(self, log_size: u64, company: u64) -> Result<Prepared> {
+    /// Checks sizes, computes checksums and encodes: all the work that needs no lock.
+    pub(crate) fn prepare(self, log_size: u64) -> Result<Prepared> {
         let mut long = 0u64;
         for (key, value) in &self.points {
             let len = value.as_ref().map_or(0, Bytes::len);
@@ -126,7 +125,7 @@ impl Batch {
                 return Err(too_long("a key", start.len().max(end.len()) - 1, MAX_KEY));
             }
         }
-        let direct = long > 0 && long.saturating_add(company) >= DIRECT.min(log_size / 8);
+        let direct = long >= DIRECT.min(log_size / 8);
         let mut changes = Vec::with_capacity(self.points.len());
         let mut run = Vec::new();
         let mut run_len = 0u64;

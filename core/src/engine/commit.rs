@@ -94,8 +94,7 @@ pub(crate) async fn submit<V: Volume>(
     durability: Durability,
 ) -> Result<Receipt<V>> {
     let inner = &*store.0;
-    let company = inner.company.load(Ordering::Relaxed) as u64;
-    let prepared = batch.prepare(inner.options.log_size, company)?;
+    let prepared = batch.prepare(inner.options.log_size)?;
     let encoded: Option<Bytes> = (prepared.run_len == 0).then(|| prepared.encode(0).into());
     let mut above = deletions_room(inner.options.log_size);
     loop {
@@ -204,7 +203,6 @@ impl<V: Volume> Inner<V> {
             None => return Ok(()),
             Some(Job::Again(flight)) => flight,
             Some(Job::Encode(encode)) => {
-                self.company.store(encode.company(), Ordering::Relaxed);
                 let (record, sum) = encode.record();
                 self.state.lock().take_off(encode, record, sum)
             }

@@ -281,7 +281,6 @@ async fn recover<V: Volume>(
         },
         state: Mutex::new(state),
         unwritten: Unwritten::default(),
-        company: AtomicUsize::new(0),
         salvaged: replayed.damage,
         upkeep: async_lock::Mutex::new(Upkeep::default()),
         reclaiming: async_lock::Mutex::new(()),

@@ -82,9 +82,8 @@ struct Group {
     first: u64,
     commits: u32,
     runs: Vec<(u64, Vec<Bytes>)>,
-    /// Bytes in `runs`, and where the last one ends.
+    /// Bytes in `runs`.
     run_len: u64,
-    run_end: Option<u64>,
     strict: bool,
 }
 
@@ -244,18 +243,12 @@ impl State {
             }
         }
         let mut base = 0;
-        if batch.run_len > 0 {
-            // Values of one group lie close together. Those of the group before are on their way, or acknowledged:
-            // their last sector is not touched again.
-            let run = self
-                .groups
-                .back()
-                .filter(|_| joins)
-                .and_then(|group| group.run_end);
-            let pack = self.pack.as_ref();
-            match pack.and_then(|pack| pack.append(batch.run_len, run, run_alignment(alignment))) {
+        // Padded like a record, so that the next one does not touch its last sector.
+        let run_len = align(batch.run_len, u64::from(alignment).min(PAGE));
+        if run_len > 0 {
+            match self.pack.as_ref().and_then(|pack| pack.append(run_len)) {
                 Some(at) => base = at,
-                None => return Ok(HandOver::NeedsPack(batch.run_len + PAGE)),
+                None => return Ok(HandOver::NeedsPack(run_len)),
             }
         }
         let payload = encoded.unwrap_or_else(|| batch.encode(base).into());
@@ -272,7 +265,6 @@ impl State {
                 commits: 0,
                 runs: Vec::new(),
                 run_len: 0,
-                run_end: None,
                 strict: false,
             });
         }
@@ -281,9 +273,17 @@ impl State {
             group.payload.push(payload);
             group.commits += 1;
             group.strict |= durability >= Durability::Strict;
-            group.add_run(base, batch);
+            if !batch.run.is_empty() {
+                let mut run = batch.run.clone();
+                let padding = (run_len - batch.run_len) as usize;
+                if padding > 0 {
+                    run.push(Bytes::from_static(&ZEROS).slice(..padding));
+                }
+                group.runs.push((base, run));
+                group.run_len += run_len;
+            }
             // Opening after a crash holds them in memory, and writes them anew.
-            self.unsynced += batch.run_len;
+            self.unsynced += run_len;
             group.strict |= self.unsynced > UNSYNCED * memtable_limit as u64;
             if group.strict {
                 self.unsynced = 0;
@@ -408,8 +408,7 @@ impl State {
             self.flight = Some(flight.clone());
             return Some(Job::Again(flight));
         }
-        let mut group = self.groups.pop_front()?;
-        group.pad(run_alignment(self.superblock.alignment));
+        let group = self.groups.pop_front()?;
         if switches {
             self.chain_at_switch = self.chain;
         }
@@ -527,48 +526,11 @@ impl State {
     }
 }
 
-impl Group {
-    fn add_run(&mut self, base: u64, batch: &Prepared) {
-        if batch.run.is_empty() {
-            return;
-        }
-        match self.runs.last_mut().filter(|_| self.run_end == Some(base)) {
-            Some((_, run)) => run.extend_from_slice(&batch.run),
-            None => self.runs.push((base, batch.run.clone())),
-        }
-        self.run_len += batch.run_len;
-        self.run_end = Some(base + batch.run_len);
-    }
-
-    /// Fills the last sector of each run.
-    fn pad(&mut self, alignment: u64) {
-        for (_, run) in &mut self.runs {
-            let len: u64 = run.iter().map(|value| value.len() as u64).sum();
-            let padding = (align(len, alignment) - len) as usize;
-            if padding > 0 {
-                run.push(Bytes::from_static(&ZEROS).slice(..padding));
-            }
-        }
-    }
-}
-
 impl Encode {
-    /// Bytes that one of its commits shares the write with.
-    pub(crate) fn company(&self) -> usize {
-        let commits = self.group.commits.max(1) as u64;
-        let bytes = self.group.len + self.group.run_len;
-        usize::try_from(bytes / commits * (commits - 1)).unwrap_or(usize::MAX)
-    }
-
     /// The record; no lock is held, and nothing is awaited.
     pub(crate) fn record(&self) -> (Bytes, u64) {
         log::encode(self.salt, self.alignment, self.head, &self.group.payload)
     }
-}
-
-/// Runs begin and end at multiples of this.
-fn run_alignment(alignment: u32) -> u64 {
-    u64::from(alignment).min(PAGE)
 }
 
 /// What runs are padded with.

@@ -36,8 +36,6 @@ pub(crate) struct Inner<V> {
     pub state: Mutex<State>,
     pub readers: Arc<Readers>,
     pub unwritten: Unwritten,
-    /// Bytes that a commit of the last group shared its write with: what the next one has to expect.
-    pub company: AtomicUsize,
     /// The damage that opening cut from the log, because it was asked to.
     pub salvaged: Option<Error>,
     pub upkeep: async_lock::Mutex<Upkeep>,

@@ -96,14 +96,10 @@ impl Pack {
         Arc::new(Pack(Mutex::new(PackState { extent, end })))
     }
 
-    /// Room for `len` bytes behind the last ones: right behind them if they end at `run`, and at a multiple of
-    /// `alignment` otherwise.
-    pub(crate) fn append(&self, len: u64, run: Option<u64>, alignment: u64) -> Option<u64> {
+    /// Room for `len` bytes behind the last ones.
+    pub(crate) fn append(&self, len: u64) -> Option<u64> {
         let mut state = self.0.lock();
-        let at = match run {
-            Some(run) if run == state.end => run,
-            _ => super::codec::align(state.end, alignment),
-        };
+        let at = state.end;
         let end = at
             .checked_add(len)
             .filter(|end| *end <= state.extent.range().end)?;
