@@ -364,7 +364,7 @@ impl<V: Volume, S: Remote, E: Environment> Pair<V, S, E> {
 
     /// Returns once what is queued here survives power loss. The walk sees changes before they are durable: if slow forgot
     /// a blob and a crash then took the deletion back, the blob would be taken for remote, and never be uploaded again.
-    async fn make_durable(&self) -> Result<()> {
+    pub(super) async fn make_durable(&self) -> Result<()> {
         let commit = self.0.store.view().commit();
         if self.0.store.stats().durable_commit >= commit {
             return Ok(());
