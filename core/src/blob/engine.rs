@@ -350,9 +350,11 @@ impl<V: Volume> BlobStore for EngineBlobs<V> {
     async fn put_chunk(&self, bytes: Bytes) -> Result<Pointer> {
         let len = chunk::check_len(bytes.len())?;
         let pointer = Pointer::of(&bytes);
-        if self.known.is_damaged(CHUNKS, &pointer) {
+        let view = self.store.view();
+        if !self.known.is_sound(&view, CHUNKS, &pointer).await? {
             self.heal_chunk(bytes.clone()).await?;
         }
+        drop(view);
         self.add_loose((Chunk { pointer, len }, Some(bytes)))
             .await?;
         Ok(pointer)
