@@ -106,7 +106,7 @@ pub trait RootStore {
     /// Moves `name` from `from` to `to`; `None` is "not there". A move to where it is already succeeds.
     ///
     /// # Errors
-    /// `Conflict` when it points elsewhere. `InvalidInput` for a name that is empty, longer than 512 bytes, or has a NUL.
+    /// `Conflict` when it points elsewhere. `InvalidInput` for a name that is empty, longer than 512 bytes, has a NUL, or is `.` or `..`.
     async fn move_root(&self, name: &str, from: Option<Pointer>, to: Option<Pointer>)
     -> Result<()>;
 
