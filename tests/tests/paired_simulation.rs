@@ -50,6 +50,12 @@ fn a_pair_whose_fills_race_deletions_is_caught() {
     is_caught(Sabotage::FillRacesDelete, 20_000, |_| ());
 }
 
+/// What a remote says that it has leaves the queue: it had better be on its disk.
+#[test]
+fn a_remote_that_says_it_has_what_it_may_still_lose_is_caught() {
+    seeds::catch(2_000, |seed| run(seed, |plan| plan.hasty = true));
+}
+
 /// What a store under a pair does wrong, a pair's users notice too.
 #[test]
 fn a_pair_over_a_store_that_never_syncs_is_caught() {

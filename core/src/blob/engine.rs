@@ -81,6 +81,20 @@ impl<V: Volume> EngineBlobs<V> {
         &self.store
     }
 
+    /// Whether each of `pointers` can be read, in the order asked. Unlike [`has`](BlobStore::has) it waits for no disk:
+    /// power loss may still take back what was put a moment ago.
+    ///
+    /// # Errors
+    /// Those of a read.
+    pub async fn visible(&self, pointers: &[Pointer]) -> Result<Vec<bool>> {
+        let view = self.store.view();
+        let mut visible = Vec::with_capacity(pointers.len());
+        for pointer in pointers {
+            visible.push(self.there(&view, pointer).await?);
+        }
+        Ok(visible)
+    }
+
     /// Adds what storing a small blob takes. `bytes` must be what `pointer` names, and fit one
     /// value of the engine: from 1 MiB on, [`stage`](Self::stage) it.
     pub fn put_in(&self, batch: &mut Batch, pointer: Pointer, bytes: Bytes) {
@@ -247,10 +261,10 @@ impl<V: Volume> BlobStore for EngineBlobs<V> {
     }
 
     async fn has(&self, pointers: &[Pointer]) -> Result<Vec<bool>> {
-        let view = self.store.view();
-        let mut has = Vec::with_capacity(pointers.len());
-        for pointer in pointers {
-            has.push(self.there(&view, pointer).await?);
+        let has = self.visible(pointers).await?;
+        // What is visible may be on its way to the disk, or have failed to get there.
+        if has.contains(&true) {
+            self.settle().await?;
         }
         Ok(has)
     }
@@ -336,9 +350,11 @@ impl<V: Volume> BlobStore for EngineBlobs<V> {
     async fn put_chunk(&self, bytes: Bytes) -> Result<Pointer> {
         let len = chunk::check_len(bytes.len())?;
         let pointer = Pointer::of(&bytes);
-        if self.known.is_damaged(CHUNKS, &pointer) {
+        let view = self.store.view();
+        if !self.known.is_sound(&view, CHUNKS, &pointer).await? {
             self.heal_chunk(bytes.clone()).await?;
         }
+        drop(view);
         self.add_loose((Chunk { pointer, len }, Some(bytes)))
             .await?;
         Ok(pointer)

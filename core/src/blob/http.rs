@@ -11,16 +11,19 @@ mod tests;
 mod url;
 
 use super::{
-    BlobStore, Capabilities, ChunkList, Listed, Pointer, RootStore, Stat, roots,
+    BlobStore, Capabilities, ChunkList, Listed, Pointer, RootStore, Stat,
     split::{self, Read},
     store::{cut_range, no_chunks, not_found},
 };
 use crate::{
     Error, Kind, Result, chunk,
     port::{Body, Http, Method},
+    sync::Mutex,
 };
 use alloc::{
+    collections::VecDeque,
     string::{String, ToString},
+    sync::Arc,
     vec::Vec,
 };
 use answer::{Checked, corrupt};
@@ -37,6 +40,8 @@ use requests::{
 const PAGE: usize = 1000;
 /// Pointers asked about at a time, at most.
 const MANY: usize = 10_000;
+/// Blobs whose length is remembered.
+const STATS: usize = 16;
 /// Bytes of an answer in JSON, at most.
 const JSON: usize = 4 << 20;
 /// Bytes of a list of chunks, at most: about 450 GiB of blob.
@@ -58,6 +63,8 @@ pub struct HttpBlobs<H> {
     limit: usize,
     chunks: bool,
     moved: Moved,
+    /// The last blobs whose length it told. A blob's length does not change: whoever reads parts of one need not ask for it each time.
+    stats: Arc<Mutex<VecDeque<(Pointer, Stat)>>>,
 }
 
 impl<H> fmt::Debug for HttpBlobs<H> {
@@ -82,6 +89,7 @@ impl<H: Http> HttpBlobs<H> {
             limit: 1 << 30,
             chunks: true,
             moved: Moved::default(),
+            stats: Arc::default(),
         })
     }
 
@@ -116,6 +124,13 @@ impl<H: Http> HttpBlobs<H> {
     /// Where it is.
     pub fn base(&self) -> &str {
         &self.base
+    }
+
+    /// What the remote said of the blob a moment ago.
+    fn told(&self, pointer: &Pointer) -> Option<Stat> {
+        let stats = self.stats.lock();
+        let told = stats.iter().rev().find(|(told, _)| told == pointer);
+        told.map(|(_, stat)| *stat)
     }
 
     fn has_chunks_at_all(&self) -> Result<()> {
@@ -184,14 +199,20 @@ impl<H: Http> BlobStore for HttpBlobs<H> {
             Some(len) if len > chunk::MAX as u64 => self.chunks(pointer).await?,
             _ => None,
         };
-        let got = Checked::new(&response, list, self.limit).read(response.body, pointer);
-        let got = got.await;
+        let checked = Checked::new(&response, list, self.limit);
+        let got = checked.read(response.body, pointer).await;
         got.map_err(|error| error.context(self.what(Method::Get, &path)))
     }
 
     async fn get_range(&self, pointer: &Pointer, range: Range<u64>) -> Result<Bytes> {
-        let stat = self.stat(pointer).await?;
-        let stat = stat.ok_or_else(|| not_found(pointer))?;
+        let told = self.told(pointer);
+        let stat = match told {
+            Some(stat) => stat,
+            None => {
+                let stat = self.stat(pointer).await?;
+                stat.ok_or_else(|| not_found(pointer))?
+            }
+        };
         let range = cut_range(range, stat.size)?;
         if range.is_empty() {
             return Ok(Bytes::new());
@@ -235,7 +256,13 @@ impl<H: Http> BlobStore for HttpBlobs<H> {
                 corrupt("a number of chunks that is none").context(self.what(Method::Head, &path))
             })?,
         };
-        Ok(Some(Stat { size, chunks }))
+        let stat = Stat { size, chunks };
+        let mut stats = self.stats.lock();
+        if stats.len() >= STATS {
+            stats.pop_front();
+        }
+        stats.push_back((*pointer, stat));
+        Ok(Some(stat))
     }
 
     async fn has(&self, pointers: &[Pointer]) -> Result<Vec<bool>> {
@@ -243,6 +270,7 @@ impl<H: Http> BlobStore for HttpBlobs<H> {
     }
 
     async fn delete(&self, pointer: &Pointer) -> Result<bool> {
+        self.stats.lock().retain(|(told, _)| told != pointer);
         let path = blob_path(pointer);
         let answer = self.ask(Method::Delete, &path, None, &[204]).await?;
         Ok(answer.is_some())
@@ -332,14 +360,9 @@ impl<H: Http> RootStore for HttpBlobs<H> {
         let header = Some(("content-type", JSON_TYPE.to_string()));
         let response = self.send(Method::Put, &path, header, body).await?;
         if response.status == 409 {
-            let current = answer::current(response).await;
-            return Err(match current {
-                Some(current) => roots::moved(name, current),
-                None => Error::new(
-                    Kind::Conflict,
-                    alloc::format!("root {name:?} points elsewhere now"),
-                ),
-            });
+            return Err(answer::conflict(response, name)
+                .await
+                .context(self.what(Method::Put, &path)));
         }
         let response = self.expect(response, &[200], Method::Put, &path).await?;
         let text = self.text(response, Method::Put, &path).await?;

@@ -31,7 +31,7 @@ pub const MAX_ROOT_NAME: usize = 512;
 /// Whether `name` can name a root.
 ///
 /// # Errors
-/// `InvalidInput` for a name that is empty, longer than [`MAX_ROOT_NAME`], or has a NUL.
+/// `InvalidInput` for a name that is empty, longer than [`MAX_ROOT_NAME`], has a NUL, or is `.` or `..`.
 pub fn check_root_name(name: &str) -> Result<()> {
     let wrong = if name.is_empty() {
         "is empty"
@@ -39,6 +39,9 @@ pub fn check_root_name(name: &str) -> Result<()> {
         "is longer than 512 bytes"
     } else if name.contains('\0') {
         "has a NUL in it"
+    } else if matches!(name, "." | "..") {
+        // URLs have no way to say them: no remote could ever be told.
+        "is a dot or two"
     } else {
         return Ok(());
     };

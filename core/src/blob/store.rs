@@ -42,7 +42,11 @@ pub trait BlobStore {
     /// What is known of the blob, or `None` if it is not there.
     async fn stat(&self, pointer: &Pointer) -> Result<Option<Stat>>;
 
-    /// Whether each of `pointers` is there, in the order asked.
+    /// Whether each of `pointers` is there, in the order asked. A yes is worth as much as the answer to a put: that blob is
+    /// durable. Whoever lost the answer to a put asks this before putting again.
+    ///
+    /// # Errors
+    /// Those of [`put`](BlobStore::put) where that cannot be promised, besides those of a read.
     async fn has(&self, pointers: &[Pointer]) -> Result<Vec<bool>>;
 
     /// Removes the blob; whether it was there.
@@ -102,7 +106,7 @@ pub trait RootStore {
     /// Moves `name` from `from` to `to`; `None` is "not there". A move to where it is already succeeds.
     ///
     /// # Errors
-    /// `Conflict` when it points elsewhere. `InvalidInput` for a name that is empty, longer than 512 bytes, or has a NUL.
+    /// `Conflict` when it points elsewhere. `InvalidInput` for a name that is empty, longer than 512 bytes, has a NUL, or is `.` or `..`.
     async fn move_root(&self, name: &str, from: Option<Pointer>, to: Option<Pointer>)
     -> Result<()>;
 

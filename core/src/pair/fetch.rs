@@ -40,8 +40,7 @@ impl<V: Volume, S: Remote, E: Environment> Pair<V, S, E> {
             return Err(not_found(pointer));
         }
         let mark = self.0.store.view().get(REMOTE, pointer.as_bytes()).await?;
-        let first = match self.piece(pointer, 0).await {
-            Ok(first) => first,
+        let (size, source) = match self.source_of(pointer).await {
             Err(error) if error.kind() == Kind::NotFound => {
                 if let Some(mark) = mark {
                     // Best effort: what slow said is the answer.
@@ -49,36 +48,86 @@ impl<V: Volume, S: Remote, E: Environment> Pair<V, S, E> {
                 }
                 return Err(error);
             }
-            Err(error) => return Err(error),
+            found => found?,
         };
-        if first.len() < self.piece_len() {
-            if Pointer::of(&first) != *pointer {
-                return Err(lie(pointer));
-            }
-            let size = first.len() as u64;
+        if let Source::Whole = source {
+            let bytes = self.whole(pointer, size).await?;
             self.count_fetched(size);
-            let staged = self.0.fast.stage(first.clone(), &mut Batch::new()).await;
+            let staged = self.0.fast.stage(bytes.clone(), &mut Batch::new()).await;
             self.keep(pointer, staged, pilot).await;
-            return Ok(Fetched::Bytes(first));
+            return Ok(Fetched::Bytes(bytes));
         }
-        self.fly_large(pointer, first, pilot).await
+        self.fly_large(pointer, size, source, pilot).await
     }
 
-    async fn fly_large(&self, pointer: &Pointer, first: Bytes, pilot: &Pilot) -> Result<Fetched> {
-        let (body, fault) = self.body_of(pointer, first).await?;
+    async fn fly_large(
+        &self,
+        pointer: &Pointer,
+        size: u64,
+        source: Source,
+        pilot: &Pilot,
+    ) -> Result<Fetched> {
+        let (body, fault) = self.body_of(pointer, size, source);
         let staged = self.0.fast.stage(body, &mut Batch::new()).await;
-        if let Some(error) = fault.take() {
+        let lied = match (&staged, fault.take()) {
+            (_, Some(error)) => Some(error),
+            (Ok(staged), None) if staged.pointer != *pointer => Some(lie(pointer)),
+            _ => None,
+        };
+        if let Some(error) = lied {
+            if let Ok(staged) = &staged {
+                // Best effort, as in `keep`.
+                let _ = self.0.fast.let_go(staged).await;
+            }
             return Err(error);
         }
-        if let Ok(staged) = &staged {
-            if staged.pointer != *pointer {
-                return Err(lie(pointer));
-            }
-            self.count_fetched(staged.size);
+        if staged.is_ok() {
+            self.count_fetched(size);
         }
         match self.keep(pointer, staged, pilot).await {
             true => Ok(Fetched::Filled),
             false => Ok(Fetched::Unfilled),
+        }
+    }
+
+    /// How long the blob is at slow, and the way to fetch it that sends the least. Slow is asked before a byte of it travels.
+    async fn source_of(&self, pointer: &Pointer) -> Result<(u64, Source)> {
+        let stat = self
+            .moving(&Progress::default(), self.0.slow.stat(pointer))
+            .await?;
+        let size = stat.ok_or_else(|| not_found(pointer))?.size;
+        let piece = self.piece_len() as u64;
+        if size > piece
+            && self.0.slow.capabilities().chunks
+            && let Some(list) = self
+                .moving(&Progress::default(), self.0.slow.chunks(pointer))
+                .await?
+        {
+            if list.size() != size {
+                return Err(lie(pointer));
+            }
+            let window = VecDeque::new();
+            return Ok((
+                size,
+                Source::Chunks {
+                    list,
+                    at: 0,
+                    window,
+                },
+            ));
+        }
+        Ok(match size <= WHOLE_PIECES * piece {
+            true => (size, Source::Whole),
+            false => (size, Source::Pieces { at: 0 }),
+        })
+    }
+
+    /// A small blob, proved.
+    async fn whole(&self, pointer: &Pointer, size: u64) -> Result<Bytes> {
+        let bytes = self.range(pointer, 0..size).await?;
+        match Pointer::of(&bytes) == *pointer {
+            true => Ok(bytes),
+            false => Err(lie(pointer)),
         }
     }
 
@@ -99,8 +148,8 @@ impl<V: Volume, S: Remote, E: Environment> Pair<V, S, E> {
         pointer: &Pointer,
         range: Range<u64>,
     ) -> Result<Bytes> {
-        let first = self.piece(pointer, 0).await?;
-        let (mut body, _) = self.body_of(pointer, first).await?;
+        let (size, source) = self.source_of(pointer).await?;
+        let (mut body, _) = self.body_of(pointer, size, source);
         let mut hasher = Hasher::new();
         let mut kept = BytesMut::new();
         let mut at: u64 = 0;
@@ -122,7 +171,12 @@ impl<V: Volume, S: Remote, E: Environment> Pair<V, S, E> {
     /// Commits what was fetched into fast; whether it is there now. A failure is told in the status, not to the reader.
     async fn keep(&self, pointer: &Pointer, staged: Result<Staged>, pilot: &Pilot) -> bool {
         let kept = match staged {
-            Ok(staged) => self.fill(pointer, &staged, pilot).await,
+            Ok(staged) => {
+                let kept = self.fill(pointer, &staged, pilot).await;
+                // What the blob did not need, being there, deleted, or too much. Best effort: a sweep frees the rest.
+                let _ = self.0.fast.let_go(&staged).await;
+                kept
+            }
             Err(error) => Err(error),
         };
         match kept {
@@ -214,18 +268,17 @@ impl<V: Volume, S: Remote, E: Environment> Pair<V, S, E> {
         self.0.options.piece.clamp(1, crate::chunk::MAX)
     }
 
-    /// The bytes of one piece of the blob; fewer at its end.
-    async fn piece(&self, pointer: &Pointer, at: u64) -> Result<Bytes> {
-        let len = self.piece_len();
-        let range = at..at.saturating_add(len as u64);
-        let piece = self
+    /// These bytes of the blob, no more and no fewer.
+    async fn range(&self, pointer: &Pointer, range: Range<u64>) -> Result<Bytes> {
+        let len = range.end.saturating_sub(range.start);
+        let got = self
             .moving(&Progress::default(), self.0.slow.get_range(pointer, range))
             .await;
-        match piece {
-            Ok(bytes) if bytes.len() <= len => Ok(bytes),
+        match got {
+            Ok(bytes) if bytes.len() as u64 == len => Ok(bytes),
             Ok(_) => Err(lie(pointer)),
-            // The blob ended with the piece before (or is empty).
-            Err(error) if error.kind() == Kind::OutOfRange => Ok(Bytes::new()),
+            // It ends earlier than was said.
+            Err(error) if error.kind() == Kind::OutOfRange => Err(lie(pointer)),
             Err(error) => Err(error),
         }
     }
@@ -249,32 +302,16 @@ impl<V: Volume, S: Remote, E: Environment> Pair<V, S, E> {
         Ok(bytes)
     }
 
-    async fn body_of(&self, pointer: &Pointer, first: Bytes) -> Result<(FromSlow<V, S, E>, Fault)> {
-        let list = match self.0.slow.capabilities().chunks {
-            true => {
-                self.moving(&Progress::default(), self.0.slow.chunks(pointer))
-                    .await?
-            }
-            false => None,
-        };
+    fn body_of(&self, pointer: &Pointer, size: u64, source: Source) -> (FromSlow<V, S, E>, Fault) {
         let fault = Fault::default();
         let body = FromSlow {
             pair: self.clone(),
             pointer: *pointer,
-            source: match list {
-                Some(list) => Source::Chunks {
-                    list,
-                    at: 0,
-                    window: VecDeque::new(),
-                },
-                None => Source::Pieces {
-                    next: Some(first),
-                    at: 0,
-                },
-            },
+            size,
+            source,
             fault: fault.clone(),
         };
-        Ok((body, fault))
+        (body, fault)
     }
 }
 
@@ -282,14 +319,20 @@ impl<V: Volume, S: Remote, E: Environment> Pair<V, S, E> {
 struct FromSlow<V, S, E> {
     pair: Pair<V, S, E>,
     pointer: Pointer,
+    size: u64,
     source: Source,
     fault: Fault,
 }
+
+/// A blob of up to so many pieces is asked for in one request: a remote may send all of it for any part.
+const WHOLE_PIECES: u64 = 4;
 
 /// Chunks that are fetched at a time.
 const WINDOW: usize = 8;
 
 enum Source {
+    /// In one request.
+    Whole,
     Chunks {
         list: ChunkList,
         /// The first chunk that was not asked for.
@@ -297,7 +340,6 @@ enum Source {
         window: VecDeque<Bytes>,
     },
     Pieces {
-        next: Option<Bytes>,
         at: u64,
     },
 }
@@ -320,13 +362,20 @@ impl<V: Volume, S: Remote, E: Environment> FromSlow<V, S, E> {
                 }
                 Ok(window.pop_front())
             }
-            Source::Pieces { next, at } => {
-                let piece = match next.take() {
-                    Some(first) => first,
-                    None => pair.piece(&self.pointer, *at).await?,
-                };
-                *at = at.saturating_add(piece.len() as u64);
-                Ok((!piece.is_empty()).then_some(piece))
+            Source::Whole => {
+                let bytes = pair.whole(&self.pointer, self.size).await?;
+                self.source = Source::Pieces { at: self.size };
+                Ok((!bytes.is_empty()).then_some(bytes))
+            }
+            Source::Pieces { at } => {
+                // What slow said of its length is all that it may send.
+                let end = self.size.min(at.saturating_add(pair.piece_len() as u64));
+                if end <= *at {
+                    return Ok(None);
+                }
+                let piece = pair.range(&self.pointer, *at..end).await?;
+                *at = end;
+                Ok(Some(piece))
             }
         }
     }
@@ -335,7 +384,9 @@ impl<V: Volume, S: Remote, E: Environment> FromSlow<V, S, E> {
 impl<V: Volume, S: Remote, E: Environment> Body for FromSlow<V, S, E> {
     fn len(&self) -> Option<u64> {
         match &self.source {
-            Source::Chunks { list, at: 0, .. } => Some(list.size()),
+            Source::Whole | Source::Chunks { at: 0, .. } | Source::Pieces { at: 0 } => {
+                Some(self.size)
+            }
             Source::Chunks { .. } | Source::Pieces { .. } => None,
         }
     }

@@ -78,9 +78,8 @@ impl<V: Volume, S: Remote, E: Environment> Pair<V, S, E> {
             Some(size) => Some(self.0.account.room(size).await?),
             None => None,
         };
-        let staged = self.0.fast.stage(body, &mut Batch::new()).await?;
         let durability = self.0.options.durability;
-        self.queue_put(&staged, room, durability, Patience::Wait)
+        self.stage_and_queue(body, room, durability, Patience::Wait)
             .await
     }
 
@@ -102,12 +101,45 @@ impl<V: Volume, S: Remote, E: Environment> Pair<V, S, E> {
         patience: Patience,
     ) -> Result<Receipt<V, S, E>> {
         self.writable()?;
-        if self.any_quarantined() {
-            // What is damaged here makes room first, so that these bytes are really written.
-            self.take_out_damaged(&Pointer::of(&bytes)).await?;
+        // A large blob is in the store before its commit: room for it comes first.
+        let room = match bytes.len() > crate::chunk::MAX {
+            true => self.room_for(&bytes, patience).await?,
+            false => None,
+        };
+        self.stage_and_queue(bytes, room, durability, patience)
+            .await
+    }
+
+    /// Room for a blob that has not been staged yet; none where it needs none.
+    async fn room_for(&self, bytes: &Bytes, patience: Patience) -> Result<Option<Room>> {
+        let size = bytes.len() as u64;
+        let full = match self.0.account.try_room(size) {
+            Err(error) if error.kind() == Kind::Busy => error,
+            room => return room.map(Some),
+        };
+        let pointer = Pointer::of(bytes);
+        match (
+            self.plan_put(&self.0.store.view(), &pointer).await?,
+            patience,
+        ) {
+            (Plan::Known | Plan::Joined(_), _) => Ok(None),
+            (Plan::Queued, Patience::Wait) => self.0.account.room(size).await.map(Some),
+            (Plan::Queued, Patience::Fail) => Err(full),
         }
-        let staged = self.0.fast.stage(bytes, &mut Batch::new()).await?;
-        self.queue_put(&staged, None, durability, patience).await
+    }
+
+    async fn stage_and_queue<B: Body>(
+        &self,
+        body: B,
+        room: Option<Room>,
+        durability: Durability,
+        patience: Patience,
+    ) -> Result<Receipt<V, S, E>> {
+        let staged = self.0.fast.stage(body, &mut Batch::new()).await?;
+        let queued = self.queue_put(&staged, room, durability, patience).await;
+        // What was not needed: the blob was there, or could not be queued. Best effort, a sweep frees the rest.
+        let _ = self.0.fast.let_go(&staged).await;
+        queued
     }
 
     /// Commits what was staged together with its queue entry.

@@ -113,7 +113,7 @@ impl<V: Volume, S: Remote, E: Environment> Pair<V, S, E> {
         self.0.account.open_or_closed()?;
         // Before slow is asked: what it answers may be older than a deletion that ends meanwhile.
         let before = self.0.store.view();
-        let mut has = self.0.fast.has(pointers).await?;
+        let mut has = self.0.fast.visible(pointers).await?;
         let mut missing = Vec::new();
         for (pointer, has) in pointers.iter().zip(&has) {
             if !has {
@@ -127,7 +127,7 @@ impl<V: Volume, S: Remote, E: Environment> Pair<V, S, E> {
             if asked.len() != missing.len() {
                 return Err(lie("the blobs that it was asked about"));
             }
-            let again = self.0.fast.has(&missing).await?;
+            let again = self.0.fast.visible(&missing).await?;
             let mut answers = asked.iter().zip(&again).map(|(slow, fast)| *slow || *fast);
             for has in has.iter_mut().filter(|has| !**has) {
                 *has = answers.next().unwrap_or(false);

@@ -4,6 +4,7 @@ use super::handle::{Environment, Pair, Remote};
 use crate::{
     Result,
     blob::{BlobStore, Capabilities, Listed, Pointer, RootStore, Stat},
+    engine::Durability,
     port::{Body, Volume},
 };
 use alloc::{string::String, vec::Vec};
@@ -40,7 +41,12 @@ impl<V: Volume, S: Remote, E: Environment> BlobStore for Pair<V, S, E> {
     }
 
     async fn has(&self, pointers: &[Pointer]) -> Result<Vec<bool>> {
-        self.has(pointers).await
+        let has = self.has(pointers).await?;
+        // A yes is worth what the answer to a put is.
+        if has.contains(&true) && self.options().durability >= Durability::Strict {
+            self.make_durable().await?;
+        }
+        Ok(has)
     }
 
     async fn delete(&self, pointer: &Pointer) -> Result<bool> {

@@ -152,16 +152,9 @@ impl<V: Volume, S: Remote, E: Environment> Pair<V, S, E> {
             }
             Err(failure) => return Err(failure),
         }
-        let ours = self
-            .acknowledged(order, pointer)
+        self.acknowledged(order, pointer)
             .await
             .map_err(Failure::Local)?;
-        if ours {
-            self.0.board.tell(|status| {
-                status.uploaded += 1;
-                status.uploaded_bytes += size;
-            });
-        }
         Ok(Outcome::Settled)
     }
 
@@ -290,18 +283,18 @@ impl<V: Volume, S: Remote, E: Environment> Pair<V, S, E> {
         Ok(())
     }
 
-    /// Slow has the blob: the put leaves the queue. `false` if it was cancelled meanwhile.
-    async fn acknowledged(&self, order: u64, pointer: Pointer) -> Result<bool> {
+    /// Slow has the blob: the put leaves the queue, unless it was cancelled meanwhile.
+    async fn acknowledged(&self, order: u64, pointer: Pointer) -> Result<()> {
         loop {
             let view = self.0.store.view();
             let mut queued = self.queued(&view, &pointer).await?;
             if queued.put != Some(order) {
-                self.drop_row(order).await?;
-                return Ok(false);
+                return self.drop_row(order).await;
             }
             let mut handover = self.0.account.handover();
             handover.rings(order);
-            let mut difference = -Counts::one(queued.size);
+            let size = queued.size;
+            let mut difference = -Counts::one(size);
             let mut batch = Batch::new();
             if let Some(note) = self.note(&view, order).await? {
                 batch.require_unchanged(TROUBLE, rows::order_key(order), &view);
@@ -320,9 +313,14 @@ impl<V: Volume, S: Remote, E: Environment> Pair<V, S, E> {
             );
             match self.0.store.commit(batch, Durability::Local).await {
                 Ok(receipt) => {
+                    // Whoever sees the queue shorter sees these longer.
+                    self.0.board.count(|status| {
+                        status.uploaded += 1;
+                        status.uploaded_bytes += size;
+                    });
                     handover.happened(receipt.commit(), difference);
                     self.cache_grew(0);
-                    return Ok(true);
+                    return Ok(());
                 }
                 Err(error) => {
                     handover.failed();
@@ -364,7 +362,7 @@ impl<V: Volume, S: Remote, E: Environment> Pair<V, S, E> {
 
     /// Returns once what is queued here survives power loss. The walk sees changes before they are durable: if slow forgot
     /// a blob and a crash then took the deletion back, the blob would be taken for remote, and never be uploaded again.
-    async fn make_durable(&self) -> Result<()> {
+    pub(super) async fn make_durable(&self) -> Result<()> {
         let commit = self.0.store.view().commit();
         if self.0.store.stats().durable_commit >= commit {
             return Ok(());

@@ -34,6 +34,7 @@ use bytes::Bytes;
 use layout::Layout;
 use ranges::Ranges;
 use std::{
+    collections::BTreeMap,
     fmt,
     fs::{self, File},
     io::{self, Read},
@@ -156,14 +157,7 @@ impl BlobStore for DirectoryBlobs {
 
     async fn has(&self, pointers: &[Pointer]) -> Result<Vec<bool>> {
         let pointers = pointers.to_vec();
-        self.run(move |inner| {
-            let mut has = Vec::with_capacity(pointers.len());
-            for pointer in &pointers {
-                has.push(inner.size(pointer)?.is_some());
-            }
-            Ok(has)
-        })
-        .await
+        self.run(move |inner| inner.has(&pointers)).await
     }
 
     async fn delete(&self, pointer: &Pointer) -> Result<bool> {
@@ -228,6 +222,23 @@ impl Inner {
             }
             Err(error) => Err(self.failed(error, pointer)),
         }
+    }
+
+    /// Whether each blob is there to stay: who gave one its name may have died before the directory was synced.
+    fn has(&self, pointers: &[Pointer]) -> Result<Vec<bool>> {
+        let mut has = Vec::with_capacity(pointers.len());
+        let mut named = BTreeMap::new();
+        for pointer in pointers {
+            let there = self.size(pointer)?.is_some();
+            if there {
+                named.insert(pointer.as_bytes()[0], pointer);
+            }
+            has.push(there);
+        }
+        for pointer in named.into_values() {
+            self.layout.sync_parent(&self.layout.blob(pointer))?;
+        }
+        Ok(has)
     }
 
     fn open(&self, pointer: &Pointer) -> Result<(File, u64)> {
@@ -307,5 +318,39 @@ impl fmt::Debug for DirectoryBlobs {
 
 /// A directory's names are synced as bytes are: through the drive's cache.
 fn sync_directory(path: &Path) -> Result<()> {
+    #[cfg(test)]
+    tests::synced(path);
     platform::sync_directory(path).map_err(|error| Error::from(error).context(path.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::{path::PathBuf, sync::Mutex};
+
+    static SYNCED: Mutex<Vec<PathBuf>> = Mutex::new(Vec::new());
+
+    pub(super) fn synced(path: &Path) {
+        SYNCED.lock().unwrap().push(path.to_owned());
+    }
+
+    #[test]
+    fn the_name_of_a_blob_that_is_said_to_be_there_survives_power_loss() {
+        let directory = tempfile::tempdir().unwrap();
+        let store = DirectoryBlobs::open(directory.path()).unwrap();
+        let pointer = Pointer::of(b"named, and not synced");
+        // What a writer leaves that dies between the two.
+        let path = store.0.layout.blob(&pointer);
+        fs::write(&path, "named, and not synced").unwrap();
+        let syncs = || {
+            let synced = SYNCED.lock().unwrap();
+            let here = synced.iter().filter(|synced| path.parent() == Some(synced));
+            here.count()
+        };
+        let asked = [pointer, Pointer::of(b"not there"), pointer];
+        let before = syncs();
+        let has = crate::block_on(store.has(&asked)).unwrap();
+        assert_eq!(has, [true, false, true]);
+        assert_eq!(syncs(), before + 1);
+    }
 }

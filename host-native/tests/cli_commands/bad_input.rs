@@ -144,10 +144,10 @@ fn a_remote_that_answers_html_is_not_believed() {
         place.run(all)
     };
     let missing = pointer(b"nothing");
-    let run = with(&["cat", &missing]).exit(4).says(&["error:"]);
+    let run = with(&["cat", &missing]).exit(6).says(&["another server"]);
     assert!(run.stdout.is_empty());
-    with(&["root", "get", "r"]).exit(4);
-    with(&["sync"]).exit(4);
+    with(&["root", "get", "r"]).exit(6);
+    with(&["sync"]).exit(6);
     assert_eq!(place.run(["--json", "status"]).ok().json()["queued"], 1);
 }
 

@@ -13,6 +13,8 @@ pub struct Ledger {
     pub roots: Roots,
     places: BTreeMap<Pointer, usize>,
     ticks: u64,
+    /// What was seen at the remote before may have been taken back.
+    unsure: u64,
 }
 
 /// One blob, and all that was ever said about it.
@@ -143,6 +145,14 @@ impl Ledger {
         self.roots.crash(power, now);
     }
 
+    /// The remote lost what it had shown and not acknowledged: what a reader saw of it binds nobody.
+    pub fn remote_lost_power(&mut self) {
+        self.unsure = self.tick();
+        for blob in &mut self.blobs {
+            blob.seen.clear();
+        }
+    }
+
     /// A reader was told, between tick `from` and now, that the blob is there or is not.
     ///
     /// # Errors
@@ -157,7 +167,9 @@ impl Ledger {
                 false => format!("{pointer} was put and is not there: {}", blob.history()),
             });
         }
-        blob.seen.push(Seen { there, from, until });
+        if from > self.unsure {
+            blob.seen.push(Seen { there, from, until });
+        }
         Ok(())
     }
 

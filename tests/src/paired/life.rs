@@ -265,6 +265,9 @@ impl Life {
                 }
                 world.note(format_args!("{weather:?}"));
                 remote.change(|now| *now = weather);
+                if chance.percent(15) {
+                    remote.lose_power();
+                }
             }
         });
     }

@@ -33,6 +33,8 @@ pub struct Plan {
     pub faulty: u64,
     /// Of a hundred, how much trouble there is with the remote.
     pub trouble: u64,
+    /// Whether the remote says that it has what it may still lose: a broken one.
+    pub hasty: bool,
     /// Whether bits flip in the end.
     pub rotten: bool,
     /// At most how often a port call lets others run.
@@ -89,6 +91,7 @@ impl Plan {
             dropped: *chance.pick(&[0, 0, 10, 30]),
             faulty: *chance.pick(&[0, 0, 0, 50]),
             trouble: *chance.pick(&[0, 40, 90]),
+            hasty: false,
             rotten: chance.percent(8),
             patience: *chance.pick(&[0, 1, 4]),
             only_process: chance.percent(15),
@@ -146,8 +149,10 @@ pub const RARE: &[&str] = &[
     "queue taken up again",
     "quota reported",
     "remote busy",
+    "remote could not sync",
     "remote full",
     "remote lied",
+    "remote lost what it had not acknowledged",
     "remote never answered",
     "remote refused",
     "remote swept chunks",

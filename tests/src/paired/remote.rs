@@ -14,6 +14,7 @@ use std::{
     cell::RefCell,
     collections::{BTreeMap, BTreeSet},
     fmt::Display,
+    future::Future,
     ops::Range,
     rc::Rc,
     time::Duration,
@@ -47,18 +48,29 @@ impl Entropy for SimHost {
     }
 }
 
-/// The slow side. What it has acknowledged it keeps; the way there is as its [`Weather`] says. A request whose
-/// caller goes away may still be done, at that very time. Clones are the same remote.
+/// The slow side. What it has acknowledged it keeps; what it has only done it shows, and loses with its power. The way there is
+/// as its [`Weather`] says. A request whose caller goes away may still be done, at that very time. Clones are the same remote.
 #[derive(Clone)]
 pub struct SimRemote {
     world: World,
+    /// What it knows now.
     kept: Rc<RefCell<Kept>>,
+    /// What of it survives a loss of power.
+    durable: Rc<RefCell<Durable>>,
     ledger: Rc<RefCell<Ledger>>,
     conditions: Rc<RefCell<Conditions>>,
 }
 
-/// What the remote keeps.
+/// What is on the remote's disk.
 #[derive(Default)]
+struct Durable {
+    kept: Kept,
+    /// How often the power went.
+    losses: u64,
+}
+
+/// What the remote keeps.
+#[derive(Clone, Default)]
 struct Kept {
     blobs: BTreeMap<Pointer, Bytes>,
     lists: BTreeMap<Pointer, ChunkList>,
@@ -70,6 +82,8 @@ struct Conditions {
     weather: Weather,
     /// Whether blobs travel in chunks.
     chunks: bool,
+    /// Whether it says that it has what is not on its disk.
+    hasty: bool,
     happened: BTreeSet<&'static str>,
     /// Whether it ever refused something for good, in any life.
     refused: bool,
@@ -81,10 +95,12 @@ impl SimRemote {
         SimRemote {
             world: world.clone(),
             kept: Rc::default(),
+            durable: Rc::default(),
             ledger: ledger.clone(),
             conditions: Rc::new(RefCell::new(Conditions {
                 weather: Weather::default(),
                 chunks: true,
+                hasty: false,
                 happened: BTreeSet::new(),
                 refused: false,
             })),
@@ -97,10 +113,12 @@ impl SimRemote {
         SimRemote {
             world: world.clone(),
             kept: self.kept.clone(),
+            durable: self.durable.clone(),
             ledger: self.ledger.clone(),
             conditions: Rc::new(RefCell::new(Conditions {
                 weather,
                 chunks,
+                hasty: false,
                 happened: BTreeSet::new(),
                 refused: false,
             })),
@@ -113,6 +131,11 @@ impl SimRemote {
         conditions.weather = weather;
         conditions.chunks = chunks;
         conditions.happened.clear();
+    }
+
+    /// It is a broken one, which says that it has what it may lose. No pair keeps its promises with it.
+    pub fn break_it(&self) {
+        self.conditions.borrow_mut().hasty = true;
     }
 
     /// The weather changes.
@@ -131,8 +154,13 @@ impl SimRemote {
         self.conditions.borrow().refused
     }
 
-    /// Whether it has the blob.
+    /// Whether it has the blob for good.
     pub fn holds(&self, pointer: &Pointer) -> bool {
+        self.durable.borrow().kept.blobs.contains_key(pointer)
+    }
+
+    /// Whether whoever asks now is told that it has the blob.
+    pub fn shows(&self, pointer: &Pointer) -> bool {
         self.kept.borrow().blobs.contains_key(pointer)
     }
 
@@ -147,12 +175,14 @@ impl SimRemote {
             .borrow_mut()
             .blobs
             .insert(Pointer::of(bytes), bytes.clone());
+        self.settle();
     }
 
     /// Somebody else moves a root there, from wherever it is.
     pub fn move_elsewhere(&self, name: &str, to: Pointer) {
         self.world.note(format_args!("elsewhere: {name} to {to}"));
         self.kept.borrow_mut().roots.insert(name.into(), to);
+        self.settle();
         self.ledger.borrow_mut().roots.moved_elsewhere(name, to);
     }
 
@@ -169,6 +199,45 @@ impl SimRemote {
         if kept.chunks.len() < before {
             self.world.mark("remote swept chunks");
         }
+    }
+
+    /// The remote's machine stops and starts again: what was not on its disk is gone.
+    pub fn lose_power(&self) {
+        let mut durable = self.durable.borrow_mut();
+        durable.losses += 1;
+        let mut kept = self.kept.borrow_mut();
+        if !kept.blobs.keys().eq(durable.kept.blobs.keys()) {
+            self.world.mark("remote lost what it had not acknowledged");
+            self.ledger.borrow_mut().remote_lost_power();
+        }
+        *kept = durable.kept.clone();
+        self.world.note("remote: power lost");
+    }
+
+    /// Everything that was done there is on its disk.
+    fn settle(&self) {
+        self.durable.borrow_mut().kept = self.kept.borrow().clone();
+    }
+
+    /// Answers what `call` does once it is on the remote's disk, which may fail.
+    async fn durably<T>(&self, call: impl Future<Output = Result<T>>) -> Result<T> {
+        let losses = self.durable.borrow().losses;
+        let answer = call.await?;
+        self.sync(losses).await?;
+        Ok(answer)
+    }
+
+    /// What was done while the power had gone `losses` times is on the disk, or this says that it is not.
+    async fn sync(&self, losses: u64) -> Result<()> {
+        self.world.pause().await;
+        let unsynced = self.conditions.borrow().weather.unsynced;
+        if self.durable.borrow().losses != losses || self.world.chance(|c| c.percent(unsynced)) {
+            self.happens("remote could not sync");
+            let message = "simulated: the remote could not make that durable";
+            return Err(Error::new(Kind::Transient, message));
+        }
+        self.settle();
+        Ok(())
     }
 
     fn happens(&self, what: &'static str) {
@@ -244,6 +313,10 @@ impl SimRemote {
             }
             Fate::Done => {
                 let outcome = flight.land(Wrong::No);
+                if call == Call::Read && blob.is_some() {
+                    // Whoever gets the blob takes it for remote: no pair can do without that.
+                    self.settle();
+                }
                 self.travel().await;
                 outcome
             }
@@ -347,7 +420,7 @@ impl BlobStore for SimRemote {
 
     async fn put(&self, bytes: Bytes) -> Result<Pointer> {
         let pointer = Pointer::of(&bytes);
-        self.call(
+        self.durably(self.call(
             format_args!("put {pointer}"),
             Some(&pointer),
             Call::Upload,
@@ -361,7 +434,7 @@ impl BlobStore for SimRemote {
                 kept.blobs.insert(pointer, arrived);
                 Ok(pointer)
             },
-        )
+        ))
         .await
     }
 
@@ -409,20 +482,27 @@ impl BlobStore for SimRemote {
     }
 
     async fn has(&self, pointers: &[Pointer]) -> Result<Vec<bool>> {
-        self.call(
-            format_args!("has {}", pointers.len()),
-            None,
-            Call::Read,
-            |kept, _| {
-                let has = pointers.iter().map(|p| kept.blobs.contains_key(p));
-                Ok(has.collect())
-            },
-        )
-        .await
+        let losses = self.durable.borrow().losses;
+        let has: Vec<bool> = self
+            .call(
+                format_args!("has {}", pointers.len()),
+                None,
+                Call::Read,
+                |kept, _| {
+                    let has = pointers.iter().map(|p| kept.blobs.contains_key(p));
+                    Ok(has.collect())
+                },
+            )
+            .await?;
+        let hasty = self.conditions.borrow().hasty;
+        if has.contains(&true) && !hasty {
+            self.sync(losses).await?;
+        }
+        Ok(has)
     }
 
     async fn delete(&self, pointer: &Pointer) -> Result<bool> {
-        self.call(
+        self.durably(self.call(
             format_args!("delete {pointer}"),
             Some(pointer),
             Call::Change,
@@ -430,7 +510,7 @@ impl BlobStore for SimRemote {
                 kept.lists.remove(pointer);
                 Ok(kept.blobs.remove(pointer).is_some())
             },
-        )
+        ))
         .await
     }
 
@@ -508,7 +588,7 @@ impl BlobStore for SimRemote {
     }
 
     async fn put_list(&self, pointer: &Pointer, list: ChunkList) -> Result<()> {
-        self.call(
+        self.durably(self.call(
             format_args!("put list {pointer}"),
             Some(pointer),
             Call::Upload,
@@ -525,7 +605,7 @@ impl BlobStore for SimRemote {
                 kept.lists.insert(*pointer, list);
                 Ok(())
             },
-        )
+        ))
         .await
     }
 }
@@ -560,6 +640,8 @@ impl RootStore for SimRemote {
                     Some(to) => kept.roots.insert(name.into(), to),
                     None => kept.roots.remove(name),
                 };
+                // A move takes all that was done before to the disk.
+                self.durable.borrow_mut().kept = kept.clone();
                 let mut ledger = self.ledger.borrow_mut();
                 let arrived = ledger.root_arrived(name, to, |p| kept.blobs.contains_key(p));
                 arrived.unwrap_or_else(|wrong| self.world.fail(wrong));

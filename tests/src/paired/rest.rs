@@ -142,7 +142,7 @@ impl AtRest {
             if hidden && !deletes.contains(&pointer) {
                 return Err(format!("{pointer} is deleted here, and slow will not know"));
             }
-            let there = !hidden && (self.fast.contains(&pointer) || remote.holds(&pointer));
+            let there = !hidden && (self.fast.contains(&pointer) || remote.shows(&pointer));
             let now = ledger.tick();
             ledger.see(place, now, there)?;
         }

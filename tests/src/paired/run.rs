@@ -30,6 +30,9 @@ pub fn run(seed: u64, adjust: impl Fn(&mut Plan)) -> Report {
     let ledger = Rc::new(RefCell::new(Ledger::default()));
     plan.fill(&mut ledger.borrow_mut(), &mut chance);
     let remote = SimRemote::new(&world, &ledger);
+    if plan.hasty {
+        remote.break_it();
+    }
     for blob in &ledger.borrow().blobs {
         if blob.may_be(true, 0, 1) {
             remote.bring(&blob.bytes);
@@ -63,6 +66,9 @@ impl Run {
         for _ in 0..self.plan.lives {
             self.lives += 1;
             let (ended, power) = self.life()?;
+            if self.chance.percent(self.plan.trouble / 2) {
+                self.remote.lose_power();
+            }
             self.ledger.borrow_mut().crash(power);
             let rest = inspect(
                 &self.world,
@@ -79,6 +85,7 @@ impl Run {
                 ));
             }
         }
+        self.remote.lose_power();
         self.in_the_end()?;
         match self.plan.rotten {
             true => self.rot(),

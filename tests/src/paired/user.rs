@@ -557,7 +557,10 @@ impl User {
     /// An error of a call that may ask the remote.
     fn excuse_reading(&self, what: &str, error: &Error) {
         let excused = match error.kind() {
-            Kind::Transient => self.remote.any(&["remote unreachable", "answer lost"]),
+            Kind::Transient => {
+                self.remote
+                    .any(&["remote unreachable", "answer lost", "remote could not sync"])
+            }
             Kind::Timeout => self.remote.any(&["remote never answered", "answer lost"]),
             Kind::Busy => self.remote.any(&["remote busy"]),
             Kind::Auth => self.remote.any(&["remote wanted other credentials"]),

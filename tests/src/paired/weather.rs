@@ -17,6 +17,8 @@ pub struct Weather {
     pub lying: u64,
     /// Uploads that are not what was sent when they arrive.
     pub garbled: u64,
+    /// What is done and does not get to the remote's disk, until something else does.
+    pub unsynced: u64,
     /// Calls that are told to come back later.
     pub busy: u64,
     /// No more bytes are taken.
@@ -54,7 +56,7 @@ impl Weather {
         }
         for _ in 0..chance.within(1..4) {
             let share = *chance.pick(&[3, 20, 60]);
-            match chance.below(9) {
+            match chance.below(10) {
                 0 => weather.unreachable = *chance.pick(&[share, 100]),
                 1 | 2 => weather.unanswered = share,
                 3 => weather.silent = share.min(20),
@@ -62,6 +64,7 @@ impl Weather {
                 5 => weather.garbled = share,
                 6 => weather.busy = share,
                 7 => weather.full = true,
+                8 => weather.unsynced = share,
                 _ => weather.locked = true,
             }
         }

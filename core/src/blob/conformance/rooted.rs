@@ -144,6 +144,8 @@ async fn a_name_out_of_bounds_is_refused<S: RootStore>(store: &S) -> Checked {
         String::new(),
         "x".repeat(MAX_ROOT_NAME + 1),
         "a\0b".to_string(),
+        ".".to_string(),
+        "..".to_string(),
     ] {
         fails!(store.root(&name).await, Kind::InvalidInput, "root {name:?}");
         fails!(

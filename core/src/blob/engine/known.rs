@@ -1,7 +1,13 @@
 //! What the clones of one `EngineBlobs` know together, for as long as the process runs.
 
 use super::super::Pointer;
-use crate::{Kind, Result, engine::Space, sorted::SortedMap, sync::Mutex};
+use crate::{
+    Kind, Result,
+    engine::{Space, View},
+    port::Volume,
+    sorted::SortedMap,
+    sync::Mutex,
+};
 use alloc::collections::BTreeSet;
 use core::sync::atomic::{AtomicBool, Ordering};
 
@@ -33,6 +39,22 @@ impl Known {
             _ => {}
         }
         read
+    }
+
+    /// Whether the bytes under a key are there and whole. Whoever brings bytes must not take damage that nobody has met yet for
+    /// them: this reads, and checks.
+    pub async fn is_sound<V: Volume>(
+        &self,
+        view: &View<V>,
+        space: Space,
+        pointer: &Pointer,
+    ) -> Result<bool> {
+        let read = view.get(space, pointer.as_bytes()).await;
+        match self.note(space, pointer, read) {
+            Ok(bytes) => Ok(bytes.is_some()),
+            Err(error) if error.kind() == Kind::Corrupt => Ok(false),
+            Err(error) => Err(error),
+        }
     }
 
     pub fn is_damaged(&self, space: Space, pointer: &Pointer) -> bool {

@@ -115,17 +115,21 @@ impl<V: Volume> EngineBlobs<V> {
             let mut batch = Batch::new();
             let mut chunks = Vec::new();
             let mut parts = scan_parts(&view, id, 0);
+            let mut last = true;
             while chunks.len() < SLICE
                 && let Some(entry) = parts.next().await?
             {
-                for chunk in rows(&parts).await? {
-                    chunks.push(chunk.pointer);
+                last = false;
+                match rows(&parts).await {
+                    Ok(part) => chunks.extend(part.iter().map(|chunk| chunk.pointer)),
+                    // Nobody can tell any more what it named: those chunks stay.
+                    Err(error) if error.kind() == Kind::Corrupt => {}
+                    Err(error) => return Err(error),
                 }
                 // Of two who take the same part apart one fails on the counts of its chunks.
                 batch.delete(PARTS, entry.key);
             }
             references::remove(&mut batch, &view, &chunks).await?;
-            let last = chunks.is_empty();
             if last {
                 batch.delete(STAGED, abandoned_key(id));
             }

@@ -22,7 +22,8 @@ use bytes::Bytes;
 /// A chunk to be named, with its bytes where they are at hand.
 pub(super) type Named = (Chunk, Option<Bytes>);
 
-/// Adds what names each of `chunks` once more, and stores those that are not there.
+/// Adds what names each of `chunks` once more, and stores those that are not there, or whose bytes are at hand and
+/// cannot be read any more.
 ///
 /// # Errors
 /// `NotFound` for a chunk that is neither there nor at hand, `Corrupt` for one of another length.
@@ -41,23 +42,26 @@ pub(super) async fn add<V: Volume>(
         let (pointer, len, more) = (*pointer, *len, named.len() as u64);
         let count = count(view, &pointer).await?;
         let key = space::key(&pointer);
-        let there = match count {
-            0 => None,
-            _ => view.len(CHUNKS, &key).await?,
-        };
-        match (there, bytes) {
-            (Some(_), Some(bytes)) if known.is_damaged(CHUNKS, &pointer) => {
-                batch.put(CHUNKS, key.clone(), bytes.clone());
+        match bytes {
+            Some(bytes) => {
+                let sound = count > 0 && known.is_sound(view, CHUNKS, &pointer).await?;
+                if !sound {
+                    batch.put(CHUNKS, key.clone(), bytes.clone());
+                }
             }
-            (Some(there), _) if there == u64::from(len) => {}
-            (Some(there), _) => {
-                return Err(Error::new(
-                    Kind::Corrupt,
-                    alloc::format!("chunk {pointer} has {there} bytes, its list says {len}"),
-                ));
+            None => {
+                let there = match count {
+                    0 => None,
+                    _ => view.len(CHUNKS, &key).await?,
+                };
+                let there = there.ok_or_else(|| no_chunk(&pointer))?;
+                if there != u64::from(len) {
+                    return Err(Error::new(
+                        Kind::Corrupt,
+                        alloc::format!("chunk {pointer} has {there} bytes, its list says {len}"),
+                    ));
+                }
             }
-            (None, Some(bytes)) => batch.put(CHUNKS, key.clone(), bytes.clone()),
-            (None, None) => return Err(no_chunk(&pointer)),
         }
         set(batch, view, key, count.saturating_add(more));
     }

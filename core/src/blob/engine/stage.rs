@@ -3,17 +3,17 @@
 use super::{
     super::{
         BlobStore, ChunkList, Hasher, Pointer,
-        space::{self, Header, LISTED, STAGED, WHOLE},
+        space::{self, CHUNKS, Header, LISTED, STAGED, WHOLE},
         split::{self, Read, Split},
         store::not_the_blob,
     },
-    EngineBlobs,
+    EngineBlobs, header,
     lists::{self, Writing},
     references::Named,
 };
 use crate::{
     Error, Kind, Result, chunk,
-    engine::{Batch, Durability},
+    engine::{Batch, Durability, Space, View},
     port::{Body, Volume},
 };
 use alloc::vec::Vec;
@@ -57,6 +57,14 @@ impl Staged {
         Ok(Staged::whole(pointer, bytes))
     }
 
+    fn header(&self, writing: &Writing) -> Header {
+        Header {
+            id: writing.id,
+            size: self.size,
+            chunks: self.chunks,
+        }
+    }
+
     pub(super) fn whole(pointer: Pointer, bytes: Bytes) -> Self {
         Staged {
             pointer,
@@ -90,20 +98,30 @@ impl<V: Volume> EngineBlobs<V> {
         Ok(staged)
     }
 
-    /// Adds what makes a staged blob visible, as the store is now: for the next try after a `Conflict`.
+    /// Adds what makes a staged blob visible, as the store is now: for the next try after a `Conflict`. What is there already
+    /// is read before it is trusted, and replaced where it is damaged.
     ///
     /// # Errors
     /// `Conflict` when a sweep took the bytes away; put the blob again then.
     pub async fn publish_in(&self, staged: &Staged, batch: &mut Batch) -> Result<()> {
         let view = self.store.view();
         let key = space::key(&staged.pointer);
-        // What is there already stays as it is, as long as nobody removes it before the commit.
         for space in [WHOLE, LISTED] {
-            if view.len(space, &key).await?.is_some()
-                && !self.known.is_damaged(space, &staged.pointer)
-            {
+            if view.len(space, &key).await?.is_none() {
+                continue;
+            }
+            if self.is_sound(&view, space, staged).await? {
+                // It stays as it is, as long as nobody removes it before the commit.
                 batch.require_unchanged(space, key, &view);
                 return Ok(());
+            }
+            batch.require_unchanged(space, key.clone(), &view);
+            batch.delete(space, key.clone());
+            if space == LISTED
+                && let Ok(Some(old)) = header(&view, &staged.pointer).await
+                && lists::read(&view, &old).await.is_ok()
+            {
+                batch.put(STAGED, lists::abandoned_key(old.id), &[][..]);
             }
         }
         match &staged.form {
@@ -111,19 +129,49 @@ impl<V: Volume> EngineBlobs<V> {
             Form::Listed(writing) => {
                 lists::require_writing(batch, &view, writing.id).await?;
                 batch.delete(STAGED, lists::writing_key(writing.id));
-                let header = Header {
-                    id: writing.id,
-                    size: staged.size,
-                    chunks: staged.chunks,
-                };
                 batch.require_unchanged(LISTED, key.clone(), &view);
-                batch.put(LISTED, key.clone(), header.encode());
-                if self.known.is_damaged(WHOLE, &staged.pointer) {
-                    batch.delete(WHOLE, key);
-                }
+                batch.put(LISTED, key, staged.header(writing).encode());
             }
         }
         Ok(())
+    }
+
+    /// Whether what `space` has of a staged blob is the whole blob.
+    async fn is_sound(&self, view: &View<V>, space: Space, staged: &Staged) -> Result<bool> {
+        if space == WHOLE {
+            return self.known.is_sound(view, WHOLE, &staged.pointer).await;
+        }
+        let old = match header(view, &staged.pointer).await {
+            Ok(Some(header)) => lists::read(view, &header).await,
+            Ok(None) => return Ok(false),
+            Err(error) => Err(error),
+        };
+        let old = match old {
+            Ok(old) => old,
+            Err(error) if error.kind() == Kind::Corrupt => return Ok(false),
+            Err(error) => return Err(error),
+        };
+        if let Form::Listed(writing) = &staged.form {
+            // Its own chunks were read when they were named, or written. Cut otherwise, the old list is not worth reading.
+            return Ok(lists::read(view, &staged.header(writing)).await? == old);
+        }
+        for chunk in &old.0 {
+            if !self.known.is_sound(view, CHUNKS, &chunk.pointer).await? {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    /// Lets go of what was staged and does not become a blob. Nothing happens to what a commit has made one.
+    ///
+    /// # Errors
+    /// Those of a commit; what could not be freed then, a [sweep](Self::sweep) frees.
+    pub async fn let_go(&self, staged: &Staged) -> Result<()> {
+        match &staged.form {
+            Form::Whole(_) => Ok(()),
+            Form::Listed(writing) => self.give_up(writing.id).await,
+        }
     }
 
     async fn stage_chunks<B: Body>(&self, split: Split<B>) -> Result<Staged> {
@@ -227,10 +275,8 @@ impl<V: Volume> EngineBlobs<V> {
     /// Those of a [put](BlobStore::put).
     pub async fn put_staged(&self, staged: Staged) -> Result<Pointer> {
         let published = self.publish(&staged).await;
-        if let Form::Listed(writing) = &staged.form {
-            // Nothing to do unless the blob was there before, or could not be published. Best effort, as above.
-            let _ = self.give_up(writing.id).await;
-        }
+        // Nothing to do unless the blob was there before, or could not be published. Best effort, as above.
+        let _ = self.let_go(&staged).await;
         published.map(|()| staged.pointer)
     }
 

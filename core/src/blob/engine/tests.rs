@@ -1,6 +1,7 @@
 //! What the public suite cannot see: what is left behind, what happens in between, what is damaged.
 
 mod damaged;
+mod durable;
 mod interleaved;
 mod leftovers;
 

@@ -1,9 +1,9 @@
 //! What a remote answers, believed only as far as it can be checked.
 
 use super::{
-    super::{ChunkList, Hasher, Pointer},
+    super::{ChunkList, Hasher, Pointer, roots},
     json::{self, Json},
-    requests::field,
+    requests::{BYTES_TYPE, JSON_TYPE, LIST_TYPE},
 };
 use crate::{
     Error, Kind, Result,
@@ -73,25 +73,39 @@ fn read_reason(json: &mut Json<'_>) -> Option<Reason> {
     })
 }
 
-struct Current(Option<Pointer>);
+/// Why a root could not be moved: where it points, and whether anything of the protocol was said.
+#[derive(Default)]
+struct Refused {
+    current: Option<Option<Pointer>>,
+    told: bool,
+}
 
-impl json::Answer for Current {
+impl json::Answer for Refused {
     fn read(json: &mut Json<'_>) -> Option<Self> {
-        field(json, "current").map(Current)
+        let mut refused = Refused::default();
+        json.object(&mut |json, name| {
+            match name {
+                "current" => refused.current = Some(json.maybe_pointer()?),
+                "error" => {
+                    refused.told = true;
+                    json.skip()?;
+                }
+                _ => json.skip()?,
+            }
+            Some(())
+        })?;
+        Some(refused)
     }
 }
 
 /// Names the kind of an error where a body cannot: in the answer to `HEAD`.
 pub(super) const ERROR_HEADER: &str = "littoral-error";
 
-/// The error that an answer is. Its kind comes from the status, but for 404: every server of the world says that of what it does
-/// not know, and only a remote of ours knows that a blob is not there.
+/// The error that an answer is. Its kind comes from the status, where our remote has said it: whatever answers in its place (a
+/// proxy, a hotel's page, somebody else's server) knows nothing of a blob, and has not refused it.
 pub(super) async fn failure<B: Body>(response: Response<B>) -> Error {
     let status = response.status;
-    let retry_after = response
-        .header("retry-after")
-        .and_then(|value| value.trim().parse().ok())
-        .map(Duration::from_secs);
+    let retry_after = retry_after(&response);
     let named = response.header(ERROR_HEADER).and_then(Kind::from_name);
     let body = response.body.collect(ERROR).await.unwrap_or_default();
     let reason: Option<Reason> = json::parse(&body);
@@ -99,10 +113,19 @@ pub(super) async fn failure<B: Body>(response: Response<B>) -> Error {
         .as_ref()
         .and_then(|reason| Kind::from_name(&reason.code));
     let code = told.or(named);
+    let with_wait = |error: Error| match retry_after {
+        Some(after) => error.with_retry_after(after),
+        None => error,
+    };
     let kind = match (status, code) {
-        (404, Some(code @ (Kind::NotFound | Kind::NotImplemented))) => code,
-        (404, _) => return no_remote(),
-        _ => kind(status),
+        (404, Some(code @ (Kind::NotFound | Kind::NotImplemented))) => Some(code),
+        (404, _) => None,
+        _ if reason.is_some() || named.is_some() || speaks_for_all(status) => Some(kind(status)),
+        _ => None,
+    };
+    let Some(kind) = kind else {
+        let what = alloc::format!("status {status}, without the protocol's error");
+        return with_wait(stranger(&what));
     };
     let message = match (reason, code) {
         (Some(reason), code) => {
@@ -120,25 +143,73 @@ pub(super) async fn failure<B: Body>(response: Response<B>) -> Error {
         ),
         (None, _) => alloc::format!("status {status}"),
     };
-    let error = Error::new(kind, message);
-    match retry_after {
-        Some(after) => error.with_retry_after(after),
-        None => error,
-    }
+    with_wait(Error::new(kind, message))
 }
 
-/// A 404 of somebody else. Our remote may be there again when its proxy, or the network's owner, lets us through.
-fn no_remote() -> Error {
+/// Statuses that mean the same whoever says them: what stands in front of a remote may want credentials, time or room.
+fn speaks_for_all(status: u16) -> bool {
+    matches!(status, 401 | 403 | 408 | 422 | 429 | 500..) && !matches!(status, 501 | 505)
+}
+
+/// An answer of somebody else. Our remote may be there again when its proxy, or the network's owner, lets us through.
+fn stranger(what: &str) -> Error {
     Error::new(
         Kind::Transient,
-        "status 404, without the protocol's error: another server answers there; check the URL of the remote",
+        alloc::format!("{what}: another server answers there; check the URL of the remote"),
     )
 }
 
-/// Where a root points that could not be moved, if the answer says so.
-pub(super) async fn current<B: Body>(response: Response<B>) -> Option<Option<Pointer>> {
-    let body = response.body.collect(ERROR).await.ok()?;
-    json::parse(&body).map(|Current(current)| current)
+/// How long an answer asks to be left alone: seconds, or the time of day until when, by the server's own clock.
+fn retry_after<B>(response: &Response<B>) -> Option<Duration> {
+    let asked = response.header("retry-after")?.trim();
+    if let Ok(seconds) = asked.parse() {
+        return Some(Duration::from_secs(seconds));
+    }
+    let now = seconds_of(response.header("date")?)?;
+    Some(Duration::from_secs(seconds_of(asked)?.saturating_sub(now)))
+}
+
+/// The seconds since 1970 of `Sun, 06 Nov 1994 08:49:37 GMT`.
+fn seconds_of(date: &str) -> Option<u64> {
+    let mut parts = date.trim().split([' ', ':']).skip(1);
+    let day: u64 = parts.next()?.parse().ok()?;
+    let name = parts.next()?;
+    let month = MONTHS.iter().position(|month| *month == name)? as u64;
+    let year: u64 = parts.next()?.parse().ok()?;
+    let hours: u64 = parts.next()?.parse().ok()?;
+    let minutes: u64 = parts.next()?.parse().ok()?;
+    let seconds: u64 = parts.next()?.parse().ok()?;
+    if !(1970..10_000).contains(&year) || day > 31 || hours > 23 || minutes > 59 || seconds > 60 {
+        return None;
+    }
+    // March is the first month, so that a leap day is the last of its year.
+    let (year, month) = match month < 2 {
+        true => (year - 1, month + 10),
+        false => (year, month - 2),
+    };
+    let leaps = year / 4 - year / 100 + year / 400;
+    let days = 365 * year + leaps + (153 * month + 2) / 5 + day;
+    // Up to the first of January 1970.
+    let days = days.checked_sub(719_469)?;
+    Some(((days * 24 + hours) * 60 + minutes) * 60 + seconds)
+}
+
+const MONTHS: [&str; 12] = [
+    "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
+];
+
+/// Why a root could not be moved.
+pub(super) async fn conflict<B: Body>(response: Response<B>, name: &str) -> Error {
+    let body = response.body.collect(ERROR).await.unwrap_or_default();
+    let refused: Refused = json::parse(&body).unwrap_or_default();
+    match (refused.current, refused.told) {
+        (Some(current), _) => roots::moved(name, current),
+        (None, true) => Error::new(
+            Kind::Conflict,
+            alloc::format!("root {name:?} points elsewhere now"),
+        ),
+        (None, false) => stranger("status 409, without the protocol's error"),
+    }
 }
 
 /// The pointer in an `ETag`. A proxy that compresses may have made it a weak one.
@@ -153,9 +224,21 @@ pub(super) fn names<B>(response: &Response<B>, pointer: &Pointer) -> Result<()> 
     match response.header("etag").and_then(tagged) {
         Some(named) if named == *pointer => Ok(()),
         Some(other) => Err(corrupt(&alloc::format!("an ETag with {other}"))),
-        None => Err(corrupt(
-            "no ETag with the pointer: another server may answer",
-        )),
+        None if is_bytes(response) => Err(corrupt("no ETag with the pointer")),
+        None => Err(stranger("an answer without the pointer in its ETag")),
+    }
+}
+
+/// Whether an answer says that it is the bytes of something.
+fn is_bytes<B>(response: &Response<B>) -> bool {
+    is_of_type(response, BYTES_TYPE) || response.header("etag").and_then(tagged).is_some()
+}
+
+/// Bytes that are not those that were asked for.
+fn other_bytes(ours: bool, than: &str) -> Error {
+    match ours {
+        true => corrupt(&alloc::format!("other bytes than {than}")),
+        false => stranger("bytes without a pointer in their ETag"),
     }
 }
 
@@ -172,37 +255,52 @@ pub(super) fn too_long(limit: usize) -> Error {
 
 /// The body of an answer that should be JSON.
 pub(super) struct Text {
-    kind: Option<String>,
+    ours: bool,
     pub bytes: Bytes,
 }
 
 impl Text {
-    /// It is not.
+    /// It is not what was asked for.
     pub fn unlike(&self) -> Error {
-        let kind = self.kind.as_deref().unwrap_or("something untyped");
-        corrupt(&alloc::format!(
-            "{kind} that is not the answer of this protocol"
-        ))
+        unknown(self.ours, "JSON")
     }
 }
 
 pub(super) async fn text<B: Body>(response: Response<B>, limit: usize) -> Result<Text> {
-    let kind = response.header("content-type").map(String::from);
-    let bytes = all(response, limit).await?;
-    Ok(Text { kind, bytes })
+    let ours = is_of_type(&response, JSON_TYPE);
+    let bytes = all(response, limit, ours).await?;
+    Ok(Text { ours, bytes })
+}
+
+/// Whether an answer says that it is what the protocol sends.
+fn is_of_type<B>(response: &Response<B>, wanted: &str) -> bool {
+    let given = response.header("content-type").unwrap_or_default();
+    let given = given.split(';').next().unwrap_or_default();
+    given.trim().eq_ignore_ascii_case(wanted)
+}
+
+/// An answer that cannot be read: a lie of our remote's, or a page of somebody else's.
+fn unknown(ours: bool, wanted: &str) -> Error {
+    match ours {
+        true => corrupt(&alloc::format!("{wanted} that is not of this protocol")),
+        false => stranger(&alloc::format!("something else than {wanted}")),
+    }
 }
 
 pub(super) async fn list<B: Body>(response: Response<B>, limit: usize) -> Result<ChunkList> {
-    let body = all(response, limit).await?;
+    let ours = is_of_type(&response, LIST_TYPE);
+    let body = all(response, limit, ours).await?;
     let list = ChunkList::decode(&body).and_then(|list| list.check().map(|()| list));
-    list.map_err(|error| corrupt("a list of chunks that is none").with_source(error))
+    list.map_err(|error| unknown(ours, "a list of chunks").with_source(error))
 }
 
 /// A body of bounded length, whole.
-async fn all<B: Body>(response: Response<B>, limit: usize) -> Result<Bytes> {
+async fn all<B: Body>(response: Response<B>, limit: usize, ours: bool) -> Result<Bytes> {
     let len = content_length(&response);
     let body = match response.body.collect(limit).await {
-        Err(error) if error.kind() == Kind::OutOfRange => Err(corrupt("a longer answer than any")),
+        Err(error) if error.kind() == Kind::OutOfRange => {
+            Err(unknown(ours, "an answer of any length"))
+        }
         body => body,
     }?;
     ended(len, body.len() as u64)?;
@@ -230,6 +328,7 @@ pub(super) struct Checked {
     announced: Option<u64>,
     list: Option<ChunkList>,
     limit: usize,
+    ours: bool,
 }
 
 impl Checked {
@@ -238,6 +337,7 @@ impl Checked {
             announced: content_length(response),
             list,
             limit,
+            ours: is_bytes(response),
         }
     }
 
@@ -266,7 +366,7 @@ impl Checked {
                 && let Some(bytes) = all.get(start..start + chunk.len as usize)
             {
                 if Pointer::of(bytes) != chunk.pointer {
-                    return Err(corrupt("other bytes than its list of chunks says"));
+                    return Err(other_bytes(self.ours, "its list of chunks says"));
                 }
                 start += bytes.len();
                 row = rows.next();
@@ -275,7 +375,7 @@ impl Checked {
         ended(self.announced, all.len() as u64)?;
         match whole.finish() == *pointer {
             true => Ok(all.into()),
-            false => Err(corrupt("other bytes than the pointer names")),
+            false => Err(other_bytes(self.ours, "the pointer names")),
         }
     }
 }
@@ -309,6 +409,7 @@ pub(super) async fn skim<B: Body>(
     pointer: &Pointer,
 ) -> Result<Bytes> {
     let announced = content_length(&response);
+    let ours = is_bytes(&response);
     let mut body = response.body;
     let mut whole = Hasher::new();
     let mut part = Vec::new();
@@ -324,6 +425,6 @@ pub(super) async fn skim<B: Body>(
     ended(announced, start)?;
     match whole.finish() == *pointer {
         true => Ok(part.into()),
-        false => Err(corrupt("other bytes than the pointer names")),
+        false => Err(other_bytes(ours, "the pointer names")),
     }
 }

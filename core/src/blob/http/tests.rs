@@ -12,6 +12,10 @@ use alloc::{boxed::Box, collections::VecDeque, vec};
 use core::time::Duration;
 use futures::executor::block_on;
 
+/// What the remote says of what it sends.
+const BYTES: (&str, &str) = ("content-type", "application/octet-stream");
+const JSON: (&str, &str) = ("content-type", "application/json");
+
 fn remote() -> (FakeRemote, HttpBlobs<FakeRemote>) {
     let fake = FakeRemote::default();
     let client = HttpBlobs::new(fake.clone(), "http://remote/").unwrap();
@@ -40,7 +44,7 @@ fn a_stream_to_a_remote_without_chunks_is_one_request_and_its_answer_is_checked(
         let requests = fake.requests.lock().clone();
         assert_eq!(requests, [("POST /v1/blobs".into(), blob.len())]);
         for (lie, kind) in [
-            (answer(201, &[], "{\"pointer\":\"00\"}"), Kind::Corrupt),
+            (answer(201, &[JSON], "{\"pointer\":\"00\"}"), Kind::Corrupt),
             (
                 answer(
                     201,
@@ -49,7 +53,7 @@ fn a_stream_to_a_remote_without_chunks_is_one_request_and_its_answer_is_checked(
                 ),
                 Kind::Corrupt,
             ),
-            (answer(200, &[], "<html>"), Kind::Corrupt),
+            (answer(200, &[], "<html>"), Kind::Transient),
             (answer(507, &[], ""), Kind::Quota),
         ] {
             let lie = std::sync::Mutex::new(Some(lie));
@@ -167,8 +171,14 @@ fn every_status_is_the_kind_that_the_protocol_says() {
         if status != 404 {
             assert!(error.to_string().contains("no words"), "{error}");
         }
+        // A page of somebody else refuses nothing.
         let html = move |_: &str, _: Answer| answer(status, &[], "<html>");
-        assert_eq!(get(&"a".into(), html).unwrap_err().kind(), kind);
+        let kind = match status {
+            204 | 400 | 405 | 501 | 409 | 412 | 413 | 416 | 418 => Kind::Transient,
+            _ => kind,
+        };
+        let error = get(&"a".into(), html).unwrap_err();
+        assert_eq!(error.kind(), kind, "status {status}: {error}");
     }
 }
 
@@ -179,8 +189,18 @@ fn a_remote_that_asks_to_be_left_alone_is_heard() {
             ("7", Some(Duration::from_secs(7))),
             ("soon", None),
             ("-1", None),
+            (
+                "Sun, 06 Nov 1994 08:49:37 GMT",
+                Some(Duration::from_secs(97)),
+            ),
+            ("Tue, 01 Mar 1994 08:48:00 GMT", Some(Duration::ZERO)),
+            ("Sun, 99 Nov 1994 08:49:37 GMT", None),
         ] {
-            let lie = move |_: &str, _: Answer| answer(status, &[("retry-after", header)], "");
+            let asked = [
+                ("retry-after", header),
+                ("date", "Sun, 06 Nov 1994 08:48:00 GMT"),
+            ];
+            let lie = move |_: &str, _: Answer| answer(status, &asked, "");
             let error = get(&"a".into(), lie).unwrap_err();
             assert_eq!(error.kind(), Kind::Transient);
             assert_eq!(error.retry_after(), after, "{header}");
@@ -198,17 +218,17 @@ fn wrong_bytes_are_corrupt_and_never_returned() {
                     return honest;
                 }
                 bytes[at] ^= 1;
-                answer(200, &[], bytes)
+                answer(200, &[BYTES], bytes)
             };
             assert_eq!(get(&data, flip).unwrap_err().kind(), Kind::Corrupt);
         }
         let longer = |line: &str, honest: Answer| match line.ends_with("/chunks") {
             true => honest,
-            false => answer(200, &[], [&body(&honest)[..], b"x"].concat()),
+            false => answer(200, &[BYTES], [&body(&honest)[..], b"x"].concat()),
         };
         assert_eq!(get(&data, longer).unwrap_err().kind(), Kind::Corrupt);
         let html = |_: &str, _: Answer| answer(200, &[("content-type", "text/html")], "<html>");
-        assert_eq!(get(&data, html).unwrap_err().kind(), Kind::Corrupt);
+        assert_eq!(get(&data, html).unwrap_err().kind(), Kind::Transient);
     }
 }
 
@@ -328,7 +348,7 @@ fn a_large_blob_that_a_remote_keeps_whole_is_read_by_ranges() {
         assert_eq!(got.unwrap(), data.slice(5_000_000..5_000_010));
         let wrong = noise(10, 9_000_000);
         fake.lie(move |line, honest| match honest.status {
-            206 => answer(200, &[], wrong.clone()),
+            206 => answer(200, &[BYTES], wrong.clone()),
             _ => without_chunks(line, honest),
         });
         let got = client.get_range(&pointer, 5_000_000..5_000_010).await;
@@ -387,8 +407,18 @@ fn questions() -> Vec<(&'static str, Asked)> {
     ]
 }
 
+/// The type that the protocol gives to what answers a question.
+fn marked(name: &str) -> &'static str {
+    match name {
+        "chunks" => "application/vnd.littoral.chunks",
+        "get" | "get_chunk" | "get_range" => BYTES.1,
+        _ => JSON.1,
+    }
+}
+
 #[test]
-fn a_success_that_is_not_what_was_asked_for_is_corrupt() {
+fn a_success_that_is_not_what_was_asked_for_is_corrupt_if_it_is_the_remotes_and_transient_if_it_is_not()
+ {
     for (name, question) in questions() {
         for wrong in [
             "<html><body>Sign in to the network</body></html>",
@@ -403,12 +433,37 @@ fn a_success_that_is_not_what_was_asked_for_is_corrupt() {
             let (fake, client) = remote();
             fake.lie(move |_, _| answer(200, &[("content-type", "text/html")], wrong));
             let error = question(&client).unwrap_err();
-            assert_eq!(
-                error.kind(),
-                Kind::Corrupt,
-                "{name} of {wrong:?}: {error:?}"
-            );
+            let told = alloc::format!("{name} of {wrong:?}: {error:?}");
+            // The one that is of the right form has the wrong number of answers.
+            let formed = name.starts_with("has") && wrong.contains("has");
+            match formed {
+                true => assert_eq!(error.kind(), Kind::Corrupt, "{told}"),
+                false => assert_eq!(error.kind(), Kind::Transient, "{told}"),
+            }
             assert!(error.to_string().contains("http://remote/v1/"), "{error}");
+            let ours = [
+                ("content-type", marked(name)),
+                (
+                    "etag",
+                    "\"0000000000000000000000000000000000000000000000000000000000000000\"",
+                ),
+            ];
+            fake.lie(move |_, _| answer(200, &ours, wrong));
+            let error = question(&client).unwrap_err();
+            // A list of chunks that is no bytes long is none, and nobody deletes with 200.
+            let none = name == "delete";
+            match none {
+                true => assert_eq!(
+                    error.kind(),
+                    Kind::Transient,
+                    "{name} of {wrong:?}: {error:?}"
+                ),
+                false => assert_eq!(
+                    error.kind(),
+                    Kind::Corrupt,
+                    "{name} of {wrong:?}: {error:?}"
+                ),
+            }
         }
     }
 }
@@ -614,5 +669,28 @@ fn a_copy_sends_chunks_again_that_were_deleted_meanwhile() {
         let sent = copy(&source, &client, &pointer).await.unwrap();
         assert_eq!(sent, 3_000_000);
         assert_eq!(client.get(&pointer).await.unwrap().len(), 3_000_000);
+    });
+}
+
+#[test]
+fn whoever_reads_a_blob_by_parts_asks_for_its_length_once() {
+    block_on(async {
+        let (fake, client) = remote();
+        let client = client.without_chunks();
+        let data = noise(14, 6_000_000);
+        let pointer = fake.blobs.put(data.clone()).await.unwrap();
+        for at in [0, 1_000_000, 5_000_000] {
+            let got = client.get_range(&pointer, at..at + 1_000_000).await;
+            assert_eq!(
+                got.unwrap(),
+                data.slice(at as usize..at as usize + 1_000_000)
+            );
+        }
+        let requests = fake.requests.lock().clone();
+        let heads = requests.iter().filter(|(line, _)| line.starts_with("HEAD"));
+        assert_eq!(heads.count(), 1, "{requests:?}");
+        assert!(client.delete(&pointer).await.unwrap());
+        let gone = client.get_range(&pointer, 0..1).await.unwrap_err();
+        assert_eq!(gone.kind(), Kind::NotFound);
     });
 }

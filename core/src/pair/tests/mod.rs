@@ -7,6 +7,8 @@ mod close;
 mod conformance;
 mod delete;
 mod drops;
+mod leftovers;
+mod portal;
 mod queue;
 mod random;
 mod read;

@@ -104,7 +104,7 @@ fn a_lying_remote_yields_corrupt_for_large_blobs_too() {
     for whole_only in [false, true] {
         let mut world = World::new();
         *world.slow.whole_only.lock() = whole_only;
-        let bytes = noise(3, 3 << 20);
+        let bytes = noise(3, 6 << 20);
         let pointer = world.remote_put(&bytes);
         let operation = match whole_only {
             true => Operation::GetRange,
@@ -115,6 +115,32 @@ fn a_lying_remote_yields_corrupt_for_large_blobs_too() {
         assert!(!world.fast_has(pointer));
         assert_eq!(world.get(pointer).unwrap(), bytes);
         assert!(world.fast_has(pointer));
+    }
+}
+
+#[test]
+fn no_byte_of_a_blob_travels_twice() {
+    for (len, whole_only, ranges) in [
+        (100, false, 1),
+        (100, true, 1),
+        (3 << 20, false, 0),
+        // Of a blob that is kept whole, a remote may send all of it for each part.
+        (3 << 20, true, 1),
+        (6 << 20, true, 6),
+    ] {
+        let mut world = World::new();
+        *world.slow.whole_only.lock() = whole_only;
+        let bytes = noise(6, len);
+        let pointer = world.remote_put(&bytes);
+        let list = futures::executor::block_on(world.remote.chunks(&pointer)).unwrap();
+        let chunks = match whole_only {
+            true => 0,
+            false => list.map_or(0, |list| list.0.len()),
+        };
+        assert_eq!(world.get(pointer).unwrap(), bytes);
+        assert_eq!(world.script.count(Operation::GetRange), ranges, "{len}");
+        assert_eq!(world.script.count(Operation::GetChunk), chunks, "{len}");
+        assert_eq!(world.script.count(Operation::Get), 0, "{len}");
     }
 }
 

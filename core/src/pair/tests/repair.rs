@@ -48,6 +48,35 @@ fn a_damaged_blob_is_read_from_slow_and_is_whole_again() {
 }
 
 #[test]
+fn a_damaged_blob_is_whole_again_once_it_is_put_again() {
+    let bytes = [noise(1, 50_000), noise(2, 3 << 20)];
+    for blob in bytes {
+        // Also where nobody has met the damage yet, or an earlier process has.
+        for met in [false, true] {
+            for streamed in [false, true] {
+                let mut world = damaged(&[blob.clone()], &[&blob[..4096]]);
+                world.script.offline();
+                let pointer = Pointer::of(&blob);
+                if met {
+                    world.get(pointer).unwrap_err();
+                    world.crash();
+                }
+                let (pair, again) = (world.pair.clone(), blob.clone());
+                world.run(async move {
+                    match streamed {
+                        true => pair.put_stream(again).await.map(drop),
+                        false => pair.put(again).await.map(drop),
+                    }
+                    .unwrap();
+                });
+                assert_eq!(world.get(pointer).unwrap(), blob);
+                assert_eq!(verify(&mut world).damaged, 0);
+            }
+        }
+    }
+}
+
+#[test]
 fn a_damaged_blob_is_never_returned_as_data() {
     let blobs = [noise(1, 50_000)];
     let mut world = damaged(&blobs, &[&blobs[0]]);

@@ -525,7 +525,7 @@ impl<S> Choosy<S> {
         self.turned_down.lock().clear();
     }
 
-    /// The answer to the next `get_range`, `has`, `list` or `root` is held back until the gate opens, with what was true then in it.
+    /// The answer to the next `get_range`, `stat` (of what is not there), `has`, `list` or `root` is held back until the gate opens, with what was true then in it.
     pub fn hold_answer(&self, gate: &Gate) {
         self.late.lock().push(gate.clone());
     }
@@ -576,7 +576,10 @@ impl<S: BlobStore> BlobStore for Choosy<S> {
     }
 
     async fn stat(&self, pointer: &Pointer) -> Result<Option<Stat>> {
-        self.inner.stat(pointer).await
+        match self.inner.stat(pointer).await {
+            Ok(None) => self.late(async { Ok(None) }).await,
+            found => found,
+        }
     }
 
     async fn has(&self, pointers: &[Pointer]) -> Result<Vec<bool>> {

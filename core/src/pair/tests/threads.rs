@@ -1,13 +1,20 @@
 //! The same on many threads, where commits of several callers really interleave.
 
-use super::support::{Choosy, Disk, Env, open_plain, secs};
+use super::support::{Choosy, Disk, Env, TestPair, World, open_plain, secs};
 use crate::{
     Kind,
     blob::{BlobStore, MemoryBlobs, Pointer},
+    engine::Durability,
     pair::Options,
+    sync::Mutex,
 };
-use alloc::vec::Vec;
-use core::sync::atomic::{AtomicBool, Ordering};
+use alloc::{sync::Arc, task::Wake, vec::Vec};
+use core::{
+    future::Future,
+    pin::pin,
+    sync::atomic::{AtomicBool, Ordering},
+    task::Context,
+};
 use futures::executor::block_on;
 
 #[test]
@@ -96,4 +103,38 @@ impl<F: Fn()> Drop for End<'_, F> {
         self.0.store(true, Ordering::Relaxed);
         self.1();
     }
+}
+
+/// Looks at the totals at the very time when it is woken, as a waiter on another thread may.
+struct Watching {
+    pair: TestPair,
+    seen: Mutex<Vec<(u64, u64)>>,
+}
+
+impl Wake for Watching {
+    fn wake(self: Arc<Self>) {
+        let now = self.pair.now();
+        self.seen.lock().push((now.queued, now.uploaded));
+    }
+}
+
+#[test]
+fn whoever_sees_the_queue_empty_sees_what_was_uploaded() {
+    let mut world = World::new();
+    world.script.offline();
+    let receipt = world.put(b"counted");
+    let watching = Arc::new(Watching {
+        pair: world.pair.clone(),
+        seen: Mutex::default(),
+    });
+    let waker = watching.clone().into();
+    let mut wait = pin!(receipt.wait(Durability::Remote));
+    let poll = wait.as_mut().poll(&mut Context::from_waker(&waker));
+    assert!(poll.is_pending());
+    world.script.heal();
+    world.pair.wake();
+    world.pass(secs(60));
+    let seen = watching.seen.lock().clone();
+    assert!(seen.contains(&(0, 1)), "{seen:?}");
+    assert!(!seen.contains(&(0, 0)), "{seen:?}");
 }

@@ -77,3 +77,30 @@ fn a_damaged_whole_blob_is_reported_and_whole_again_once_it_is_put_again() {
         assert_eq!(blobs.store().stats().last_commit, before);
     });
 }
+
+#[test]
+fn damage_that_nobody_has_met_is_not_taken_for_the_bytes_that_are_put() {
+    block_on(async {
+        for len in [500_000, 3_000_000] {
+            let volume = MemoryVolume::new();
+            let blobs = open(volume.clone()).await;
+            let data = noise(3, len);
+            let pointer = blobs.put(data.clone()).await.unwrap();
+            damage(&volume, &data[..4096]).await;
+            blobs.put(data.clone()).await.unwrap();
+            assert_eq!(blobs.get(&pointer).await.unwrap(), data);
+            damage(&volume, &data[..4096]).await;
+            blobs.put_stream(data.clone()).await.unwrap();
+            assert_eq!(blobs.get(&pointer).await.unwrap(), data);
+            if let Some(list) = blobs.chunks(&pointer).await.unwrap() {
+                damage(&volume, &data[..4096]).await;
+                let first = data.slice(..list.0[0].len as usize);
+                blobs.put_chunk(first).await.unwrap();
+                assert_eq!(blobs.get(&pointer).await.unwrap(), data);
+            }
+            blobs.sweep().await.unwrap();
+            blobs.sweep().await.unwrap();
+            consistent(&blobs).await;
+        }
+    });
+}
