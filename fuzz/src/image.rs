@@ -148,6 +148,7 @@ async fn fill(store: &Store<MemoryVolume>, round: u8, values: &mut Model) -> Res
 pub fn use_everything(file: Vec<u8>, mut seen: impl FnMut(&[u8], &Bytes)) {
     let volume = MemoryVolume::from_bytes(file);
     block_on(async {
+        salvage(volume.clone(), &mut seen).await;
         for _ in 0..2 {
             let Ok(store) = Store::open(volume.clone(), &Fixed, options()).await else {
                 return;
@@ -160,6 +161,29 @@ pub fn use_everything(file: Vec<u8>, mut seen: impl FnMut(&[u8], &Bytes)) {
             }
         }
     });
+}
+
+/// What is salvaged of it is a whole store, with nothing in it that was not there.
+async fn salvage(damaged: MemoryVolume, seen: &mut impl FnMut(&[u8], &Bytes)) {
+    let target = MemoryVolume::new();
+    if Store::salvage(damaged, target.clone(), &Fixed)
+        .await
+        .is_err()
+    {
+        return;
+    }
+    let store = Store::open(target, &Fixed, options())
+        .await
+        .expect("what was salvaged is a store");
+    let verified = store.verify().await.expect("a store in memory");
+    assert!(verified.damage.is_empty(), "{:?}", verified.damage);
+    let mut scan = store
+        .view()
+        .scan(SPACE, KeyRange::all(), Direction::Forward);
+    while let Some(entry) = scan.next().await.expect("a whole store") {
+        let value = scan.value().await.expect("a whole store");
+        seen(&entry.key, &value);
+    }
 }
 
 async fn work<V: Volume>(store: &Store<V>, seen: &mut impl FnMut(&[u8], &Bytes)) {

@@ -515,14 +515,15 @@ fn newer(version: u32) -> Error {
     )
 }
 
-/// Damage ends the opening, unless there is somebody who notes it.
+/// Damage ends the opening, unless there is somebody who notes it, and it is not out of all bounds.
 fn pass(damage: &mut Option<&mut Vec<Damage>>, error: Error) -> Result<()> {
+    let far = error.damage().is_some_and(|damage| damage.range.end > FAR);
     match damage {
-        Some(damage) => {
+        Some(damage) if !far => {
             damage.push(what_is(&error));
             Ok(())
         }
-        None => Err(error),
+        _ => Err(error),
     }
 }
 

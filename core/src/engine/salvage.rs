@@ -49,8 +49,10 @@ impl<V: Volume> Store<V> {
         let scratch = Scratch::over(damaged).await?;
         let mut damage = Vec::new();
         let store = open_damaged(scratch, entropy, Options::default(), &mut damage).await?;
-        let mut left = Verified::default();
-        left.damage = damage;
+        let left = Verified {
+            damage,
+            ..Verified::default()
+        };
         let options = made_as(&store.0.state.lock().superblock);
         let target = Target::begin(target, entropy, options).await?;
         let salvaged = target

@@ -72,7 +72,7 @@ pub struct Failure {
     /// What the user can do about it.
     pub hint: Option<String>,
     /// Where in the store's file damage was found, if that is what this is about.
-    pub damage: Option<Damage>,
+    pub damage: Option<Box<Damage>>,
 }
 
 impl Failure {
@@ -139,7 +139,7 @@ impl From<Error> for Failure {
         }
         let mut failure = Failure::new(error.kind(), without_repetition(&message));
         failure.hint = hint(error.kind(), damage.is_some()).map(str::to_owned);
-        failure.damage = damage;
+        failure.damage = damage.map(Box::new);
         failure
     }
 }
@@ -148,7 +148,9 @@ impl From<Error> for Failure {
 fn hint(kind: Kind, in_store: bool) -> Option<&'static str> {
     Some(match kind {
         Kind::Busy => "wait for the other program to end, or use another --store",
-        Kind::Corrupt if in_store => DAMAGED,
+        Kind::Corrupt if in_store => {
+            "`littoral verify` names all damage, `littoral repair --remote URL` fetches damaged blobs again, `littoral backup --salvage FILE` copies what can be read"
+        }
         Kind::Corrupt => {
             "if it came from the remote: is --remote the right one? If it is in the store: `littoral verify` shows all damage"
         }
@@ -162,10 +164,6 @@ fn hint(kind: Kind, in_store: bool) -> Option<&'static str> {
         _ => return None,
     })
 }
-
-/// What helps against damage in the store's file.
-pub const DAMAGED: &str = "`littoral verify` names all damage, `littoral repair --remote URL` fetches damaged blobs again, \
-                           `littoral backup --salvage FILE` copies what can be read";
 
 #[cfg(test)]
 mod tests {

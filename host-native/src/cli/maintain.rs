@@ -2,7 +2,7 @@
 
 use super::{
     args::{Backup, Global, Restore},
-    exit::{DAMAGED, Exit, Failure},
+    exit::{Exit, Failure},
     files::sync_folder,
     home::{Home, Needs, open_store},
     output::{Output, plural, size},
@@ -46,9 +46,10 @@ pub async fn verify(global: &Global, output: Output) -> Result<Exit, Failure> {
         return Ok(Exit::DONE);
     }
     let message = format!("{} is damaged", global.store.display());
-    Err(Failure::new(Kind::Corrupt, message).hint(match found.damage.is_empty() {
-        true => "`littoral repair --remote URL` fetches damaged blobs again; the rest is not affected",
-        false => DAMAGED,
+    Err(Failure::new(Kind::Corrupt, message).hint(match (found.damage.is_empty(), found.blobs) {
+        (true, _) => "`littoral repair --remote URL` fetches damaged blobs again; the rest is not affected",
+        (false, Some(_)) => "`littoral repair --remote URL` fetches damaged blobs again; where that is not enough, `littoral backup --salvage FILE` copies what can be read",
+        (false, None) => "`littoral backup --salvage FILE` copies what can be read into a new store",
     }))
 }
 

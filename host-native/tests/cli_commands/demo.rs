@@ -25,6 +25,12 @@ fn the_demo_is_a_document_for_programs() {
     for n in 0..10 {
         place.write(&format!("dir/{n}.txt"), "the same in each");
     }
+    #[cfg(unix)]
+    std::os::unix::fs::symlink("0.txt", place.path("dir/link")).unwrap();
+    let told = place.run(["--json", "demo", "dir"]).ok().json();
+    assert_eq!(told["verified_bytes"], told["bytes"]);
+    #[cfg(unix)]
+    std::fs::remove_file(place.path("dir/link")).unwrap();
     let told = place.run(["--json", "demo", "dir"]).ok().json();
     assert_eq!(told["files"], 10);
     assert_eq!(told["distinct_files"], 1);
