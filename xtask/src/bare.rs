@@ -104,8 +104,20 @@ impl Toolchain {
         Ok(Toolchain::find_with_sources())
     }
 
-    /// One that builds std itself, if there is one: what it makes is smaller.
-    pub fn find_with_sources() -> Option<Toolchain> {
+    /// One that builds std itself, if there is one or rustup has its sources: what it makes is smaller.
+    pub fn find_or_install_sources() -> Option<Toolchain> {
+        Toolchain::find_with_sources().or_else(|| {
+            let rustup = Cmd::new("rustup").words("component add rust-src");
+            // Where it cannot download, one line says so.
+            if let Err(error) = rustup.env("RUST_BACKTRACE", "0").run() {
+                eprintln!("   {error:#}; the module will be larger");
+            }
+            Toolchain::find_with_sources()
+        })
+    }
+
+    /// One that builds std itself.
+    fn find_with_sources() -> Option<Toolchain> {
         if has_sources(&Cmd::new("rustc")) {
             return Some(Toolchain::Sources);
         }

@@ -130,7 +130,7 @@ fn conformance() -> Result<()> {
 
 /// Compiles the engine and writes it with its JavaScript into `folder`; whether it has changed.
 fn module(features: &str, folder: &str) -> Result<bool> {
-    let toolchain = match Toolchain::find_with_sources() {
+    let toolchain = match Toolchain::find_or_install_sources() {
         Some(toolchain) => toolchain,
         None => Toolchain::find_or_install()?,
     };
