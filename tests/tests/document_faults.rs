@@ -364,7 +364,7 @@ fn writers_go_on_wherever_a_snapshot_stands() {
         Remove::Thin,
     ] {
         let world = World::new(Chance::new(5));
-        world.set_patience(0);
+        world.set_patience(2);
         let disk = Disk::new();
         let doc = block_on(open(&world, &disk, Retention::default())).unwrap();
         for number in 0..400 {
