@@ -102,8 +102,8 @@ class IndexedDbVolume {
   #waiting = 0;
   /** The transaction that is being written. @type {Promise<void> | undefined} */
   #writing;
-  /** Reads of this turn. @type {{ key: number, resolve: (bytes: Uint8Array) => void, reject: (error: unknown) => void }[]} */
-  #asked = [];
+  /** Rows that are read in this turn, once each. @type {Map<number, { bytes: Promise<Uint8Array>, resolve: (bytes: Uint8Array) => void, reject: (error: unknown) => void }>} */
+  #asked = new Map();
 
   /**
    * @param {Connection} connection
@@ -161,6 +161,9 @@ class IndexedDbVolume {
   /** @param {Row[]} found @param {number} offset @param {number} length */
   async #fetch(found, offset, length) {
     const all = await Promise.all(found.map((row) => row.bytes ?? this.#ask(row.start)));
+    // Most values are in one row.
+    const at = offset - found[0].start;
+    if (all.length === 1 && at >= 0 && at + length <= all[0].length) return all[0].subarray(at, at + length);
     const into = new Uint8Array(length);
     found.forEach((row, index) => place(into, offset, row.start, all[index]));
     return into;
@@ -168,27 +171,32 @@ class IndexedDbVolume {
 
   /** One row; all that is asked in one turn is one transaction. @param {number} key @returns {Promise<Uint8Array>} */
   #ask(key) {
-    return new Promise((resolve, reject) => {
-      if (this.#asked.push({ key, resolve, reject }) === 1) queueMicrotask(() => void this.#answer());
-    });
+    const found = this.#asked.get(key);
+    if (found) return found.bytes;
+    if (this.#asked.size === 0) queueMicrotask(() => void this.#answer());
+    /** @type {any} */
+    const asked = {};
+    asked.bytes = new Promise((resolve, reject) => Object.assign(asked, { resolve, reject }));
+    this.#asked.set(key, asked);
+    return asked.bytes;
   }
 
   async #answer() {
-    const asked = this.#asked;
-    this.#asked = [];
+    const asked = [...this.#asked];
+    this.#asked = new Map();
     try {
       const answers = await this.#connection.run("readonly", (transaction) => {
         const rows = transaction.objectStore(STORE);
-        const requests = asked.map(({ key }) => rows.get(key));
+        const requests = asked.map(([key]) => rows.get(key));
         return () => requests.map((request) => request.result);
       });
-      asked.forEach(({ key, resolve, reject }, index) => {
+      asked.forEach(([key, { resolve, reject }], index) => {
         const bytes = answers[index];
         if (bytes === undefined) reject(makeError("Corrupt", `the row at ${key} is gone from the database`));
-        else resolve(new Uint8Array(bytes));
+        else resolve(bytes);
       });
     } catch (error) {
-      for (const { reject } of asked) reject(error);
+      for (const [, { reject }] of asked) reject(error);
     }
   }
 
