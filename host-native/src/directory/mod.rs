@@ -344,7 +344,9 @@ mod tests {
         fs::write(&path, "named, and not synced").unwrap();
         let syncs = || {
             let synced = SYNCED.lock().unwrap();
-            let here = synced.iter().filter(|synced| path.parent() == Some(synced));
+            let here = synced
+                .iter()
+                .filter(|synced| path.parent() == Some(synced.as_path()));
             here.count()
         };
         let asked = [pointer, Pointer::of(b"not there"), pointer];
