@@ -72,6 +72,11 @@ fn futures_of_a_store_over_a_send_volume_are_send() {
         &entropy,
         Options::default(),
     ));
+    is_send(&Store::salvage(
+        MemoryVolume::new(),
+        MemoryVolume::new(),
+        &entropy,
+    ));
 }
 
 #[test]
