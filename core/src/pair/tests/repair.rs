@@ -54,7 +54,7 @@ fn a_damaged_blob_is_whole_again_once_it_is_put_again() {
         // Also where nobody has met the damage yet, or an earlier process has.
         for met in [false, true] {
             for streamed in [false, true] {
-                let mut world = damaged(&[blob.clone()], &[&blob[..4096]]);
+                let mut world = damaged(core::slice::from_ref(&blob), &[&blob[..4096]]);
                 world.script.offline();
                 let pointer = Pointer::of(&blob);
                 if met {

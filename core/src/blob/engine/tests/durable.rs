@@ -30,7 +30,8 @@ impl Volume for Failing {
     }
 
     async fn sync(&self) -> Result<()> {
-        match *self.broken.lock() {
+        let broken = *self.broken.lock();
+        match broken {
             true => Err(Error::new(Kind::Transient, "the disk does not sync")),
             false => self.bytes.sync().await,
         }
