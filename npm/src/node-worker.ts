@@ -35,9 +35,9 @@ opened.catch(() => {});
 
 const callee = new Callee(
   post,
-  (method, args, running) => {
-    if (method === "open") return opened;
-    return host ? host.call(method, args, running) : opened.then(() => host!.call(method, args, running));
+  async (method, args, running) => {
+    const mode = await opened;
+    return method === "open" ? mode : host!.call(method, args, running);
   },
   true,
   () => host?.news(),
