@@ -137,8 +137,8 @@ impl<V: Volume, S: Remote, E: Environment> Pair<V, S, E> {
         };
         self.0.account.found_first(first, horizon);
         let mut status = self.now();
-        if first.is_none() {
-            // The last change has left the queue; whoever took it out may not have said so yet.
+        if first.is_none() && self.0.account.low().1 == horizon {
+            // The last change has left the queue, and none came since; whoever took it out may not have said so yet.
             (status.queued, status.queued_bytes) = (0, 0);
             (status.missing, status.failed) = (0, 0);
         }

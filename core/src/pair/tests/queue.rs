@@ -49,6 +49,23 @@ fn a_full_queue_makes_put_wait_and_try_put_say_busy() {
 }
 
 #[test]
+fn what_is_put_while_the_queue_is_counted_is_counted() {
+    let mut world = World::new();
+    world.put(b"gone before");
+    world.pass(secs(60));
+    assert_eq!(world.queued(), 0);
+    world.script.offline();
+    let store = world.pair.store().clone();
+    world.run(async move { store.checkpoint().await }).unwrap();
+    let pair = world.pair.clone();
+    let mut counting = alloc::boxed::Box::pin(pair.pending());
+    assert!((&mut counting).now_or_never().is_none());
+    world.put(b"new");
+    let pending = futures::executor::block_on(counting).unwrap();
+    assert_eq!((pending.count, pending.bytes), (1, 3));
+}
+
+#[test]
 fn a_blob_that_its_host_has_hashed_is_queued_like_any_other() {
     let mut world = World::with(bounded(3, 1000));
     world.script.offline();
