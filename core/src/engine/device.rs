@@ -113,6 +113,9 @@ impl<V: Volume> Device<V> {
     /// A write to bytes that nothing refers to yet. A full disk is an error here, and no more.
     pub(crate) async fn write_fresh(&self, offset: u64, bytes: Bytes) -> Result<()> {
         self.alive()?;
+        if let Some(slots) = self.held(offset) {
+            return hold(&mut slots.lock(), offset, &bytes);
+        }
         match self.volume.write_at(offset, bytes).await {
             Err(error) if error.kind() == Kind::Quota => Err(error),
             result => self.latch(result),
@@ -137,11 +140,15 @@ impl<V: Volume> Device<V> {
 
     pub(crate) async fn set_len(&self, len: u64) -> Result<()> {
         self.alive()?;
-        if self.held.is_some() && len > 0 && self.volume.len().await? == 0 {
+        if self.held.is_none() || len == 0 {
+            return self.volume.set_len(len).await;
+        }
+        if self.volume.len().await? == 0 {
             let mark = Bytes::from_static(UNFINISHED);
             self.volume.write_at(0, mark).await?;
         }
-        self.volume.set_len(len).await
+        // The mark stays whole.
+        self.volume.set_len(len.max(UNFINISHED.len() as u64)).await
     }
 
     pub(crate) async fn discard(&self, range: Range<u64>) -> Result<()> {

@@ -267,9 +267,10 @@ impl<V: Volume, S: Remote, E: Environment> Pair<V, S, E> {
         let mut pointers = Vec::new();
         for listed in page {
             let key = listed.pointer.as_bytes();
-            if view.len(REMOTE, key).await?.is_some() && view.len(QUARANTINE, key).await?.is_none()
+            if view.len(QUARANTINE, key).await?.is_none()
+                && let Some(mark) = view.get(REMOTE, key).await?
             {
-                marked.push(*listed);
+                marked.push((*listed, mark));
                 pointers.push(listed.pointer);
             }
         }
@@ -281,21 +282,27 @@ impl<V: Volume, S: Remote, E: Environment> Pair<V, S, E> {
             .moving(&Progress::default(), self.0.slow.has(&pointers))
             .await?;
         let mut requeued = 0;
-        for (i, listed) in marked.iter().enumerate() {
+        for (i, (listed, mark)) in marked.iter().enumerate() {
             if has.get(i) == Some(&false) {
-                requeued += u64::from(self.requeue(listed).await?);
+                requeued += u64::from(self.requeue(listed, mark).await?);
             }
         }
         Ok(requeued)
     }
 
-    async fn requeue(&self, listed: &Listed) -> Result<bool> {
+    /// Queues a blob again that slow has lost since it was marked so.
+    async fn requeue(&self, listed: &Listed, mark: &[u8]) -> Result<bool> {
         let pointer = listed.pointer;
         loop {
             let view = self.0.store.view();
             let key = rows::blob_key(&pointer);
             let mut queued = self.queued(&view, &pointer).await?;
-            if !queued.is_settled() || self.0.fast.stat(&pointer).await?.is_none() {
+            // It may have been deleted and uploaded again while slow was asked.
+            let marked = view.get(REMOTE, &key).await?;
+            if !queued.is_settled()
+                || marked.as_deref() != Some(mark)
+                || self.0.fast.stat(&pointer).await?.is_none()
+            {
                 return Ok(false);
             }
             let mut batch = Batch::new();

@@ -507,7 +507,7 @@ fn a_backup_that_was_not_finished_is_no_store_wherever_it_ended() {
             batch.put(S, i.to_be_bytes(), vec![i as u8; 2000]);
             store.commit(batch, Durability::Memory).await.unwrap();
         }
-        let mut ends = 0;
+        let (mut ends, mut told) = (0, 0);
         for calls in 0.. {
             let target = MemoryVolume::new();
             let left = std::sync::atomic::AtomicUsize::new(calls);
@@ -523,6 +523,8 @@ fn a_backup_that_was_not_finished_is_no_store_wherever_it_ended() {
                 // Only the second copy of the superblock is missing.
                 Ok(copy) => assert_eq!(copy.stats().table_entries, 300, "after {calls} calls"),
                 Err(error) => {
+                    told +=
+                        usize::from(error.to_string().contains("a backup that was not finished"));
                     let kind = error.kind();
                     assert!(
                         matches!(kind, Kind::InvalidInput | Kind::Corrupt),
@@ -532,6 +534,7 @@ fn a_backup_that_was_not_finished_is_no_store_wherever_it_ended() {
             }
         }
         assert!(ends > 20, "{ends}");
+        assert!(told > ends / 2, "{told} of {ends} say what they are");
     });
 }
 

@@ -3,7 +3,7 @@
 use super::support::{World, noise, secs};
 use crate::{
     Kind,
-    blob::{BlobStore, Pointer},
+    blob::{BlobStore, Gate, Pointer},
     pair::{Checked, Options},
 };
 use bytes::Bytes;
@@ -74,6 +74,31 @@ fn a_damaged_blob_is_whole_again_once_it_is_put_again() {
             }
         }
     }
+}
+
+#[test]
+fn a_late_answer_about_what_is_lost_queues_nothing_that_was_uploaded_since() {
+    let mut world = World::new();
+    let pointer = Pointer::of(b"lost and found");
+    world.put(b"lost and found");
+    world.sync().unwrap();
+    let remote = world.remote.clone();
+    world
+        .run(async move { remote.delete(&pointer).await })
+        .unwrap();
+    let gate = Gate::new();
+    world.slow.hold_answer(&gate);
+    let pair = world.pair.clone();
+    let repairing = world.spawn(async move { pair.repair().await });
+    world.settle();
+    world.delete(pointer);
+    world.pass(secs(60));
+    world.put(b"lost and found");
+    world.sync().unwrap();
+    gate.open();
+    assert_eq!(world.run(repairing).unwrap().requeued, 0);
+    assert_eq!(world.queued(), 0);
+    assert!(world.remote_has(pointer));
 }
 
 #[test]
