@@ -66,27 +66,35 @@ export class Connection {
         throw makeError("NotImplemented", "there is no IndexedDB here");
       }
       const request = indexedDB.open(this.#name, 1);
+      /** @type {IDBDatabase | undefined} */
+      let database;
+      let late = false;
       const fail = (/** @type {unknown} */ error) => {
+        // What fails after that is not what is being opened now.
+        if (late) return;
         clearTimeout(timer);
         this.#opening = undefined;
         reject(error);
       };
       // A browser that hangs says nothing at all.
-      let late = false;
       const timer = setTimeout(() => {
-        late = true;
         fail(makeError("Timeout", "the browser did not open the database in time: reload the page, or restart the browser"));
+        late = true;
+        database?.close();
       }, PATIENCE);
       request.onupgradeneeded = () => this.#upgrade(request.result);
       request.onerror = () => fail(request.error);
       request.onsuccess = () => {
-        const database = request.result;
-        // Too late: nobody waits for it any more, and an open one would stand in the way of its deletion.
-        if (late || this.#closed) database.close();
-        clearTimeout(timer);
-        database.onclose = () => this.#forget(database);
-        database.onversionchange = () => this.#forget(database);
-        resolve(database);
+        const opened = (database = request.result);
+        opened.onclose = () => this.#forget(opened);
+        opened.onversionchange = () => this.#forget(opened);
+        // Behind a transaction of a tab that died it may hang all the same: it is open once it answers.
+        once(opened, "readonly", (transaction) => (transaction.objectStore("rows").getKey("head"), () => {})).then(() => {
+          clearTimeout(timer);
+          resolve(opened);
+        }, fail);
+        // Nobody waits for it any more, and an open one would stand in the way of its deletion.
+        if (late || this.#closed) opened.close();
       };
     });
   }

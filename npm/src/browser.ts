@@ -1,6 +1,6 @@
 // Opening a store in a page: the engine lives in a worker, which is started here.
 
-import { Caller } from "./calls.js";
+import { Caller, abortable } from "./calls.js";
 import { HINT, LittoralError, fromWire } from "./errors.js";
 import type { WasmSource } from "./host.js";
 import { type OpenOptions, type StorageMode, checkName } from "./options.js";
@@ -104,12 +104,4 @@ async function whyNotStarted(url: string | undefined, message: string | undefine
     "InvalidInput",
     `the engine's worker does not start (${found}). ${HINT}`,
   );
-}
-
-function abortable<T>(work: Promise<T>, signal?: AbortSignal): Promise<T> {
-  if (!signal) return work;
-  return Promise.race([
-    work,
-    new Promise<never>((_, reject) => signal.addEventListener("abort", () => reject(signal.reason), { once: true })),
-  ]);
 }

@@ -143,6 +143,17 @@ export class Caller {
   }
 }
 
+/** What `work` comes to, or the signal's reason: an abort ends the waiting. */
+export function abortable<T>(work: Promise<T>, signal?: AbortSignal): Promise<T> {
+  if (!signal) return work;
+  if (signal.aborted) return Promise.reject(signal.reason);
+  return new Promise<T>((resolve, reject) => {
+    const abort = () => reject(signal.reason);
+    signal.addEventListener("abort", abort, { once: true });
+    work.then(resolve, reject).finally(() => signal.removeEventListener("abort", abort));
+  });
+}
+
 /** The lists in what should be a list of them: what comes from another tab, any script of this origin may have sent. */
 function lists(found: unknown): unknown[][] {
   return Array.isArray(found) ? found.filter((item) => Array.isArray(item)) : [];

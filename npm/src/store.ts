@@ -1,6 +1,6 @@
 // What users call.
 
-import type { Caller } from "./calls.js";
+import { type Caller, abortable } from "./calls.js";
 import { Doc } from "./doc.js";
 import { type ErrorCode, LittoralError } from "./errors.js";
 import type { StorageMode } from "./options.js";
@@ -194,23 +194,30 @@ export class Store implements AsyncDisposable {
     return new Blob([bytes], { type: "application/vnd.littoral" });
   }
 
-  /** Asks the browser not to throw the store away when it needs room; whether it agreed. */
-  async persist(): Promise<boolean> {
-    return (await globalThis.navigator?.storage?.persist?.()) ?? false;
+  /** Asks the browser not to throw the store away when it needs room; whether it agreed. An abort ends the waiting, not the question to the user. */
+  async persist(options: CallOptions = {}): Promise<boolean> {
+    return (await abortable(Promise.resolve(globalThis.navigator?.storage?.persist?.()), options.signal)) ?? false;
   }
 
   /** What the browser says of its room for this origin, in bytes; nothing where it says nothing. */
-  async quota(): Promise<{ usage: number; quota: number; headroom: number; persisted: boolean } | undefined> {
+  async quota(options: CallOptions = {}): Promise<{ usage: number; quota: number; headroom: number; persisted: boolean } | undefined> {
+    options.signal?.throwIfAborted();
     const storage = globalThis.navigator?.storage;
     if (!storage?.estimate) return undefined;
-    const { usage = 0, quota = 0 } = await storage.estimate();
-    return { usage, quota, headroom: Math.max(0, quota - usage), persisted: (await storage.persisted?.()) ?? false };
+    const asked = Promise.all([storage.estimate(), storage.persisted?.() ?? false]);
+    const [{ usage = 0, quota = 0 }, persisted] = await abortable(asked, options.signal);
+    return { usage, quota, headroom: Math.max(0, quota - usage), persisted };
   }
 
-  /** Closes the store. With a remote, uploads go on for at most `patience` milliseconds before; what is left stays queued. */
-  async close(options: { patience?: number } = {}): Promise<void> {
+  /**
+   * Closes the store. With a remote, uploads go on for at most `patience` milliseconds before; what is left stays queued.
+   * An abort ends the waiting: the store closes all the same, at most that much later.
+   */
+  async close(options: CallOptions & { patience?: number } = {}): Promise<void> {
+    const { patience = 0, signal } = options;
     try {
-      await this.#caller.call("close", [options.patience ?? 0]);
+      // The worker is told even if nobody waits from the beginning.
+      await abortable(this.#caller.call("close", [signal?.aborted ? 0 : patience]), signal);
     } catch (error) {
       if ((error as LittoralError).code !== "Closed") throw error;
     } finally {

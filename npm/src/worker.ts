@@ -1,6 +1,7 @@
 // The worker that a page starts: it owns the store, or reaches the tab that does.
 
 import { Tab, type FromPage, type ToPage } from "./tab.js";
+import { Vigil } from "./vigil.js";
 
 const scope = self as unknown as {
   postMessage(message: ToPage, transfer?: Transferable[]): void;
@@ -8,9 +9,17 @@ const scope = self as unknown as {
   close(): void;
 };
 
-const tab = new Tab((message, transfer) => scope.postMessage(message, transfer), () => scope.close());
+const vigil = new Vigil();
+const post = (message: ToPage, transfer: Transferable[]) => {
+  scope.postMessage(message, transfer);
+  if (message.answers) vigil.answered();
+};
+const tab = new Tab(post, () => scope.close());
 
-scope.addEventListener("message", (event: MessageEvent<FromPage>) => tab.receive(event.data));
+scope.addEventListener("message", ({ data }: MessageEvent<FromPage>) => {
+  if (data.calls) vigil.asked();
+  tab.receive(data);
+});
 // A panic inside of background work.
 scope.addEventListener("error", (event: ErrorEvent) => tab.broke(event.error ?? event.message));
 scope.addEventListener("unhandledrejection", (event: PromiseRejectionEvent) => tab.broke(event.reason));

@@ -2,6 +2,7 @@
 
 import { spawn } from "node:child_process";
 import { cpSync, existsSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { createServer as createHttpServer } from "node:http";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -39,7 +40,7 @@ export async function launch(name, options = {}) {
         }),
       );
     case "webkit":
-      return Webkit.launch();
+      return options.profile ? Alone.launch(options.profile) : Webkit.launch();
     default:
       throw new Error(`no browser ${name}`);
   }
@@ -102,6 +103,11 @@ class PuppeteerPage {
     await this.page.waitForFunction("globalThis.ready === true", { timeout: 20_000 });
   }
 
+  /** Navigates away. */
+  leave() {
+    return this.page.goto("about:blank");
+  }
+
   async reload() {
     await this.page.reload();
     await this.page.waitForFunction("globalThis.ready === true", { timeout: 20_000 });
@@ -119,14 +125,9 @@ class PuppeteerPage {
 /** WebKitGTK's small browser, driven by WebDriver under a display of its own. */
 class Webkit {
   static async launch() {
-    const binary = find(process.env.MINIBROWSER, ...miniBrowsers());
-    const display = `:${100 + Math.floor(Math.random() * 800)}`;
-    const xvfb = spawn("Xvfb", [display, "-screen", "0", "1280x900x24", "-nolisten", "tcp"], { stdio: "ignore" });
+    const { binary, xvfb, env } = onADisplay();
     const port = await freePort();
-    const driver = spawn("WebKitWebDriver", [`--port=${port}`], {
-      stdio: "ignore",
-      env: { ...process.env, DISPLAY: display, WEBKIT_DISABLE_SANDBOX_THIS_IS_DANGEROUS: "1", LIBGL_ALWAYS_SOFTWARE: "1" },
-    });
+    const driver = spawn("WebKitWebDriver", [`--port=${port}`], { stdio: "ignore", env });
     const webkit = new Webkit(port, [driver, xvfb]);
     const gone = (what) => (error) => (webkit.failure = new Error(`${what} does not start (${error.message}): run \`cargo xtask setup\``));
     xvfb.on("error", gone("Xvfb"));
@@ -220,6 +221,11 @@ class WebkitPage {
     await this.#ready();
   }
 
+  /** Navigates away. */
+  leave() {
+    return this.ask("POST", "/url", { url: "about:blank" });
+  }
+
   async reload() {
     await this.ask("POST", "/refresh", {});
     await this.#ready();
@@ -244,6 +250,92 @@ class WebkitPage {
 
   close() {
     return this.ask("DELETE", "/window");
+  }
+}
+
+/** WebKitGTK's small browser, and a display of its own for it. */
+function onADisplay() {
+  const binary = find(process.env.MINIBROWSER, ...miniBrowsers());
+  const display = `:${100 + Math.floor(Math.random() * 800)}`;
+  const xvfb = spawn("Xvfb", [display, "-screen", "0", "1280x900x24", "-nolisten", "tcp"], { stdio: "ignore" });
+  const env = { ...process.env, DISPLAY: display, WEBKIT_DISABLE_SANDBOX_THIS_IS_DANGEROUS: "1", LIBGL_ALWAYS_SOFTWARE: "1" };
+  return { binary, xvfb, env };
+}
+
+/**
+ * WebKitGTK's small browser without a driver, whose profile would go with it: its one page asks here what to run (`driven.js`), and
+ * tells what came of it.
+ */
+class Alone {
+  log = [];
+  #jobs = [];
+  #asking = [];
+  #results = new Map();
+  #made = 0;
+
+  static async launch(profile) {
+    const alone = new Alone();
+    const { binary, xvfb, env } = onADisplay();
+    alone.xvfb = xvfb;
+    alone.start = (url) => {
+      // A group of its own, so that no process of it outlives a kill.
+      const homes = { XDG_DATA_HOME: join(profile, "data"), XDG_CACHE_HOME: join(profile, "cache"), XDG_CONFIG_HOME: join(profile, "config") };
+      alone.process = spawn(binary, [url], { stdio: "ignore", env: { ...env, ...homes }, detached: true });
+    };
+    alone.server = createHttpServer((request, response) => void alone.#serve(request, response));
+    await new Promise((resolve) => alone.server.listen(0, "127.0.0.1", resolve));
+    return alone;
+  }
+
+  async #serve(request, response) {
+    response.setHeader("access-control-allow-origin", "*");
+    let body = "";
+    for await (const piece of request) body += piece;
+    if (request.url === "/job") {
+      this.#asking.push(response);
+      return this.#hand();
+    }
+    response.end();
+    if (request.url === "/log") this.log.push(body);
+    if (request.url !== "/result") return;
+    const { id, value, error } = JSON.parse(body);
+    const { resolve, reject } = this.#results.get(id);
+    error === undefined ? resolve(value) : reject(new Error(error));
+  }
+
+  #hand() {
+    while (this.#jobs.length > 0 && this.#asking.length > 0) this.#asking.shift().end(JSON.stringify(this.#jobs.shift()));
+  }
+
+  /** Its one page. */
+  async page(url) {
+    this.start(`${url}?driver=${this.server.address().port}`);
+    await this.run(() => {});
+    return this;
+  }
+
+  run(work, ...args) {
+    const id = this.#made++;
+    this.#jobs.push({ id, work: String(work), args });
+    this.#hand();
+    return new Promise((resolve, reject) => {
+      const late = setTimeout(() => reject(new Error("the page did not answer within a minute")), 60_000);
+      this.#results.set(id, { resolve: (value) => (clearTimeout(late), resolve(value)), reject: (error) => (clearTimeout(late), reject(error)) });
+    });
+  }
+
+  /** As a crash ends it. */
+  async kill() {
+    const ended = new Promise((resolve) => this.process.once("exit", resolve));
+    process.kill(-this.process.pid, "SIGKILL");
+    await ended;
+    this.xvfb.kill("SIGKILL");
+    this.server.closeAllConnections();
+    this.server.close();
+  }
+
+  close() {
+    return this.kill();
   }
 }
 

@@ -267,8 +267,6 @@ for (const name of BROWSERS) {
       await page.close();
     });
 
-    if (name === "webkit") return;
-
     for (const backend of BACKENDS[name]) {
       test(`a browser that is killed while it writes to ${backend} has lost nothing that was acknowledged`, async () => {
         let { folder, remove } = profile();
@@ -311,32 +309,37 @@ for (const name of BROWSERS) {
       });
     }
 
+    // A tab that dies at the wrong moment can leave a database of WebKitGTK locked until the browser ends, which no page can help:
+    // opening it is a time-out.
+    if (name === "webkit") return;
+
     test("tabs come and go during writes, and every acknowledged put is there", async () => {
       const witness = await open();
-      const write = async (mark) => {
-        globalThis.store ??= await littoral.open("busy");
-        for (let i = 0; i < 400; i++) console.log(`ack ${await store.blobs.put(`${mark} ${i}`)}`);
+      const write = (mark) => {
+        void (async () => {
+          globalThis.store ??= await littoral.open("busy");
+          // A note that outlives the tab, and that all tabs see.
+          for (let i = 0; i < 400; i++) localStorage.setItem(`ack ${mark} ${i}`, await store.blobs.put(`${mark} ${i}`));
+        })();
       };
-      const logs = [];
       for (let round = 0; round < 4; round++) {
         const pages = [await open(), await open()];
-        for (const [i, page] of pages.entries()) page.run(write, `${round}-${i}`).catch(() => {});
+        for (const [i, page] of pages.entries()) await page.run(write, `${round}-${i}`);
         await sleep(250);
         // One is navigated away, the other one closed.
-        await pages[round % 2].page.goto("about:blank");
+        await pages[round % 2].leave();
         await sleep(100);
         await pages[1 - (round % 2)].close();
         await pages[round % 2].close();
-        for (const page of pages) logs.push(...page.log);
       }
-      const acknowledged = logs.filter((line) => line.startsWith("ack ")).map((line) => line.slice(4));
-      assert.ok(acknowledged.length > 50, `${acknowledged.length} puts, ${logs.filter((line) => !line.startsWith("ack")).slice(0, 5)}`);
-      const has = await witness.run(async (pointers) => {
+      const has = await witness.run(async () => {
+        const acknowledged = Object.keys(localStorage).filter((key) => key.startsWith("ack ")).map((key) => localStorage.getItem(key));
         const store = await littoral.open("busy");
-        const has = await store.blobs.has(pointers);
+        const has = await store.blobs.has(acknowledged);
         await store.close();
         return has;
-      }, acknowledged);
+      });
+      assert.ok(has.length > 50, `${has.length} puts`);
       assert.ok(has.every(Boolean));
       await witness.close();
     });

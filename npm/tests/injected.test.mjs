@@ -43,16 +43,17 @@ for (const name of BROWSERS) {
       return page;
     }
 
-    test("a database that never opens is a time-out", async () => {
+    test("a database that never opens, or that opens and never answers, is a time-out", async () => {
       const page = await open();
       const found = await page.run(async () => {
-        const store = await faulty.open("hangs", { backend: "indexeddb" }).catch((error) => [error.name, error.code]);
+        const failed = (name) => faulty.open(name, { backend: "indexeddb" }).catch((error) => [error.name, error.code]);
+        const stores = await Promise.all([failed("hangs"), failed("is mute")]);
         // It was the browser, not the store: another one opens.
         const other = await faulty.open("opens", { backend: "indexeddb" });
         await other.close();
-        return store;
+        return stores;
       });
-      assert.deepEqual(found, ["LittoralError", "Timeout"]);
+      assert.deepEqual(found, [["LittoralError", "Timeout"], ["LittoralError", "Timeout"]]);
       await page.close();
     });
 

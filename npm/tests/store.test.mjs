@@ -115,6 +115,36 @@ for (const name of BROWSERS) {
       await page.close();
     });
 
+    test("a signal ends the waiting of every call, and a store whose closing nobody waits for is closed", async () => {
+      const page = await open();
+      const found = await page.run(async () => {
+        const store = await littoral.open("signals");
+        const pointer = await store.blobs.put("kept");
+        const signal = AbortSignal.abort("enough");
+        const reasons = await Promise.all(
+          [
+            store.blobs.put("x", { signal }),
+            store.blobs.get(pointer, { signal }),
+            store.blobs.list({ signal }).next(),
+            store.sync({ signal }),
+            store.export({ signal }),
+            store.verify({ signal }),
+            store.persist({ signal }),
+            store.quota({ signal }),
+            store.doc.read("a", { signal }),
+            store.close({ signal }),
+          ].map((call) => call.then(() => "no reason", (reason) => reason)),
+        );
+        const closed = await store.blobs.get(pointer).catch((error) => error.code);
+        const again = await littoral.open("signals");
+        const text = await again.blobs.text(pointer);
+        await again.close();
+        return { reasons: [...new Set(reasons)], closed, text };
+      });
+      assert.deepEqual(found, { reasons: ["enough"], closed: "Closed", text: "kept" });
+      await page.close();
+    });
+
     test("two tabs have one store, and the second takes over when the first goes", async () => {
       const first = await open();
       const second = await open();
