@@ -22,6 +22,12 @@ const ROW = 16 << 10;
 const WAITING = 8 << 20;
 /** Room that stays free for what is written into a length that was taken already: deletions, above all. */
 const SPARE = 2 << 20;
+/** What the browser said of its room is taken for true so long, in milliseconds, */
+const TRUSTED = 60_000;
+/** and while this much is left. */
+const AMPLE = 256 << 20;
+/** It is asked again when it was asked longer ago than this. */
+const FRESH = 1000;
 
 /**
  * Opens the database of this name, or makes an empty one.
@@ -102,6 +108,12 @@ class IndexedDbVolume {
   #waiting = 0;
   /** The transaction that is being written. @type {Promise<void> | undefined} */
   #writing;
+  /** What the browser said of its room, less what was taken since, and when it said so. */
+  #room = { left: 0, quota: 0, usage: 0, asked: -Infinity };
+  /** Reads that are under way. */
+  #reads = 0;
+  /** Told when there are none any more. @type {(() => void)[]} */
+  #gathering = [];
   /** Rows that are read in this turn, once each. @type {Map<number, { bytes: Promise<Uint8Array>, resolve: (bytes: Uint8Array) => void, reject: (error: unknown) => void }>} */
   #asked = new Map();
 
@@ -124,20 +136,33 @@ class IndexedDbVolume {
 
   /** @param {number} len */
   setLen(len) {
-    if (len > this.#head.len) return this.#grow(len);
+    if (len > this.#head.len) {
+      // Whoever waits for an answer cannot be in the group of those who need not.
+      const age = performance.now() - this.#room.asked;
+      if (this.#room.left < AMPLE || age > TRUSTED) return this.#grow(len);
+      this.#room.left -= len - this.#head.len;
+      if (age > FRESH) this.#measure().catch(() => {});
+    }
     if (len < this.#head.len) this.#changes.push(...this.#rows.cut(len));
     this.#setLen(len);
   }
 
   /** A transaction that finds no room fails as a whole, and the store with it: so it is asked beforehand. @param {number} len */
   async #grow(len) {
+    await this.#measure();
     const more = len - this.#head.len;
-    const room = await navigator.storage?.estimate?.();
-    // Some browsers do not say.
-    if (room?.quota && room.quota - (room.usage ?? 0) < more + SPARE) {
-      throw makeError("Quota", `no room for ${more} more bytes: the browser grants ${room.quota} to this origin, and ${room.usage} are used`);
+    const { left, quota, usage } = this.#room;
+    if (left < more + SPARE) {
+      throw makeError("Quota", `no room for ${more} more bytes: the browser grants ${quota} to this origin, and ${usage} are used`);
     }
+    this.#room.left -= more;
     this.#setLen(Math.max(len, this.#head.len));
+  }
+
+  async #measure() {
+    // Some browsers do not say.
+    const { quota = Infinity, usage = 0 } = (await navigator.storage?.estimate?.()) ?? {};
+    this.#room = { left: quota - usage, quota, usage, asked: performance.now() };
   }
 
   /** @param {number} len */
@@ -184,6 +209,7 @@ class IndexedDbVolume {
   async #answer() {
     const asked = [...this.#asked];
     this.#asked = new Map();
+    this.#reads++;
     try {
       const answers = await this.#connection.run("readonly", (transaction) => {
         const rows = transaction.objectStore(STORE);
@@ -197,7 +223,18 @@ class IndexedDbVolume {
       });
     } catch (error) {
       for (const [, { reject }] of asked) reject(error);
+    } finally {
+      if (--this.#reads === 0) for (const go of this.#gathering.splice(0)) go();
     }
+  }
+
+  /**
+   * A write waits for the reads that are under way: whoever reads before it writes comes into the same transaction, and a read that
+   * comes behind a write would wait for it.
+   */
+  gather() {
+    if (this.#reads === 0 && this.#asked.size === 0) return;
+    return new Promise((resolve) => this.#gathering.push(() => resolve(undefined)));
   }
 
   /** @param {number} offset @param {Uint8Array} bytes */

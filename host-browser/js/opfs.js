@@ -100,6 +100,8 @@ class OpfsVolume {
     }
   }
 
+  gather() {}
+
   sync() {
     this.#handle.flush();
   }

@@ -11,6 +11,8 @@ export interface VolumeHost {
   read(offset: number, into: Uint8Array): void | Promise<Uint8Array>;
   /** Takes what is in `bytes`, a view that is only valid during the call. */
   write(offset: number, bytes: Uint8Array): void | Promise<void>;
+  /** Before a group of commits is written: done when whoever is reading for one of them has read. */
+  gather(): void | Promise<void>;
   /** Done when what was written before survives power loss. */
   sync(): void | Promise<void>;
   /** Gives the lock back. More than once does no harm. */

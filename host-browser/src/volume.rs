@@ -26,6 +26,8 @@ extern "C" {
     #[wasm_bindgen(method, catch)]
     fn write(this: &Host, offset: f64, bytes: &[u8]) -> Result<JsValue, JsValue>;
     #[wasm_bindgen(method, catch)]
+    fn gather(this: &Host) -> Result<JsValue, JsValue>;
+    #[wasm_bindgen(method, catch)]
     fn sync(this: &Host) -> Result<JsValue, JsValue>;
     #[wasm_bindgen(method)]
     fn close(this: &Host);
@@ -133,9 +135,18 @@ impl Volume for JsVolume {
         settle(self.host().sync()).await.map(drop)
     }
 
-    /// Calls that came in one message commit one after another in one turn: they are one group.
+    /// Calls that came in one message commit one after another in one turn: they are one group. So are those that have to read before.
     async fn gather(&self) {
         yield_now().await;
+        // A look for a key reads an index block and a leaf. There may always be somebody else who reads.
+        for _ in 0..3 {
+            match self.host().gather() {
+                // What fails there fails for whoever reads.
+                Ok(reads) if !reads.is_undefined() => drop(settle(Ok(reads)).await),
+                _ => return,
+            }
+            yield_now().await;
+        }
     }
 }
 

@@ -6,6 +6,7 @@ import type { WasmSource } from "./host.js";
 import { type OpenOptions, type StorageMode, checkName } from "./options.js";
 import { Board, Store } from "./store.js";
 import type { FromPage, ToPage } from "./tab.js";
+import { Vigil } from "./vigil.js";
 
 /** How the worker and the module are found. */
 export interface Parts {
@@ -26,6 +27,7 @@ export async function openWith(parts: Parts, name: string, options: OpenOptions 
   const worker = parts.worker();
   const caller = new Caller();
   const board = new Board();
+  const vigil = new Vigil();
   const end = (error: LittoralError) => {
     caller.end(error);
     board.end();
@@ -33,6 +35,7 @@ export async function openWith(parts: Parts, name: string, options: OpenOptions 
   };
   const ready = new Promise<void>((resolve, reject) => {
     worker.onmessage = ({ data }: MessageEvent<ToPage>) => {
+      if (data.answers) vigil.came();
       if (data.ready) resolve();
       if (data.news) board.tell(data.news);
       if (data.answers) caller.receive(data.answers);
@@ -48,7 +51,10 @@ export async function openWith(parts: Parts, name: string, options: OpenOptions 
     const wasm = await parts.wasm();
     worker.onerror = (event) => end(new LittoralError("Poisoned", `the engine's worker stopped: ${event.message}`));
     worker.postMessage({ open: { name, backend, remote: remote && { ...remote }, cache, from, wasm } } satisfies FromPage);
-    caller.connect((message, transfer) => worker.postMessage(message, transfer));
+    caller.connect((message, transfer) => {
+      worker.postMessage(message, transfer);
+      vigil.went();
+    });
     const mode = await caller.call<StorageMode>("open", [], { signal });
     const stop = sleepAndWake(worker, caller);
     if (mode.backend !== "memory") mode.lost = remember(name, mode.made ?? false);

@@ -125,6 +125,8 @@ class FileVolume implements VolumeHost {
     }
   }
 
+  gather(): void {}
+
   /** On a thread of Node's pool: what is asked meanwhile gathers for the next one. */
   sync(): Promise<void> {
     this.#syncing++;

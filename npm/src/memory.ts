@@ -44,6 +44,8 @@ export class MemoryVolume implements VolumeHost {
     this.#bytes.set(bytes, offset);
   }
 
+  gather(): void {}
+
   sync(): void {}
 
   close(): void {}

@@ -1,6 +1,6 @@
 // Staying awake for the next message: a thread that fell asleep takes longer to wake than a small blob takes to read.
 
-/** How long behind an answer, in milliseconds; a page's clock shows tenths of one. */
+/** How long behind a message, in milliseconds; a page's clock shows tenths of one. */
 const WATCH = 0.3;
 
 interface Scheduler {
@@ -8,32 +8,37 @@ interface Scheduler {
 }
 
 /**
- * Keeps a worker from sleeping behind an answer while somebody asks one thing after another.
+ * Keeps one end of a channel from sleeping while messages go back and forth.
  *
- * Only where the last question came that soon behind the answer before it: a store that nobody is waiting for costs nothing, and a run of
- * questions that ends costs one watch. It is kept with the lowest priority, so that whatever there is to do comes first.
+ * Only where the last one came that soon behind the one that went before it: a store that nobody is waiting for costs nothing, and messages
+ * that end cost one watch. It is kept with the lowest priority, so that whatever else there is to do comes first. Browsers without
+ * `scheduler.postTask` keep none.
  */
 export class Vigil {
   #scheduler = (globalThis as { scheduler?: Scheduler }).scheduler;
-  #answered = 0;
+  #went = 0;
   #worth = false;
+  #until = 0;
   #kept = false;
 
-  /** A question came. */
-  asked(): void {
-    this.#worth = performance.now() - this.#answered < WATCH;
+  /** A message came. */
+  came(): void {
+    this.#worth = performance.now() - this.#went < WATCH;
+    this.#until = 0;
   }
 
-  /** An answer went. */
-  answered(): void {
-    this.#answered = performance.now();
-    if (!this.#worth || this.#kept || !this.#scheduler) return;
+  /** One went, and soon one may come. */
+  went(): void {
+    this.#went = performance.now();
+    if (!this.#worth || !this.#scheduler) return;
+    this.#until = this.#went + WATCH;
+    if (this.#kept) return;
     this.#kept = true;
     this.#keep();
   }
 
   #keep = (): void => {
-    this.#kept = performance.now() - this.#answered < WATCH;
+    this.#kept = performance.now() < this.#until;
     // One that is refused ends the watch.
     if (this.#kept) this.#scheduler!.postTask(this.#keep, { priority: "background" }).catch(() => (this.#kept = false));
   };

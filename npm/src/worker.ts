@@ -12,12 +12,12 @@ const scope = self as unknown as {
 const vigil = new Vigil();
 const post = (message: ToPage, transfer: Transferable[]) => {
   scope.postMessage(message, transfer);
-  if (message.answers) vigil.answered();
+  if (message.answers) vigil.went();
 };
 const tab = new Tab(post, () => scope.close());
 
 scope.addEventListener("message", ({ data }: MessageEvent<FromPage>) => {
-  if (data.calls) vigil.asked();
+  if (data.calls) vigil.came();
   tab.receive(data);
 });
 // A panic inside of background work.

@@ -16,19 +16,17 @@ use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::{JsFuture, future_to_promise};
 
 /// A promise of what `work` comes to.
-pub(crate) fn promise<T: Into<JsValue>>(
-    work: impl Future<Output = Result<T>> + 'static,
-) -> Promise {
-    start(Box::pin(async move { work.await.map(Into::into) }))
+pub(crate) fn promise(work: impl Future<Output = Result<JsValue>> + 'static) -> Promise {
+    start(Box::pin(work))
 }
 
 /// What `work` comes to: at once, or a promise of it where it has to wait for something.
 ///
 /// A turn through the queue of promises costs more than reading a small blob.
-pub(crate) fn answer<T: Into<JsValue>>(
-    work: impl Future<Output = Result<T>> + 'static,
+pub(crate) fn answer(
+    work: impl Future<Output = Result<JsValue>> + 'static,
 ) -> core::result::Result<JsValue, JsValue> {
-    look(Box::pin(async move { work.await.map(Into::into) }))
+    look(Box::pin(work))
 }
 
 type Work = Pin<Box<dyn Future<Output = Result<JsValue>>>>;
@@ -58,8 +56,9 @@ pub(crate) fn object<const N: usize>(fields: [(&str, JsValue); N]) -> JsValue {
 }
 
 /// An array of what `items` are.
-pub(crate) fn array<T: Into<JsValue>>(items: impl IntoIterator<Item = T>) -> Array {
-    items.into_iter().map(Into::into).collect()
+pub(crate) fn array<T: Into<JsValue>>(items: impl IntoIterator<Item = T>) -> JsValue {
+    let array: Array = items.into_iter().map(Into::into).collect();
+    array.into()
 }
 
 pub(crate) fn pointer(hex: &str) -> Result<Pointer> {

@@ -136,7 +136,7 @@ impl Engine {
                 next = watch.next_now().await?;
             }
             store.commit(Batch::new(), Durability::Strict).await?;
-            Ok(array(events).into())
+            Ok(array(events))
         })
     }
 

@@ -64,7 +64,7 @@ impl Engine {
             options.memory_budget = 16 << 20;
             let store = Store::open(volume, &Browser, options).await?;
             let Some(url) = url else {
-                return Ok(Engine(Side::Alone(Alone::start(store)), Opened::default()));
+                return Ok(Engine(Side::Alone(Alone::start(store)), Opened::default()).into());
             };
             let mut remote = HttpBlobs::new(Fetch, &url)?;
             if let Some(token) = token {
@@ -77,21 +77,21 @@ impl Engine {
             let pair = Pair::open(store, remote, Browser, options).await?;
             let driven = pair.clone();
             spawn_local(async move { driven.drive().await });
-            Ok(Engine(Side::Pair(pair), Opened::default()))
+            Ok(Engine(Side::Pair(pair), Opened::default()).into())
         })
     }
 
     /// Stores bytes; resolves to their pointer once they are durable. `hash`: their SHA-256, where something faster has made it.
     pub fn put(&self, bytes: Vec<u8>, hash: Option<Vec<u8>>) -> Promise {
         let side = self.0.clone();
-        promise(async move { Ok(side.put(bytes, hash).await?.to_hex()) })
+        promise(async move { Ok(side.put(bytes, hash).await?.to_hex().into()) })
     }
 
     /// Stores what `source` gives; resolves to its pointer once it is durable.
     #[wasm_bindgen(js_name = putStream)]
     pub fn put_stream(&self, source: Source) -> Promise {
         let side = self.0.clone();
-        promise(async move { Ok(side.put_stream(Pieces(source)).await?.to_hex()) })
+        promise(async move { Ok(side.put_stream(Pieces(source)).await?.to_hex().into()) })
     }
 
     /// The blob's bytes.
@@ -141,10 +141,11 @@ impl Engine {
     pub fn delete(&self, hex: String) -> Promise {
         let side = self.0.clone();
         promise(async move {
-            match &side {
+            let was_there = match &side {
                 Side::Pair(pair) => pair.delete(&pointer(&hex)?).await,
                 Side::Alone(alone) => alone.blobs.delete(&pointer(&hex)?).await,
-            }
+            };
+            was_there.map(JsValue::from)
         })
     }
 

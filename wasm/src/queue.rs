@@ -131,7 +131,7 @@ impl Engine {
             Ok(object([
                 ("values", number(verified.values)),
                 ("bytes", number(verified.bytes)),
-                ("damage", array(damage).into()),
+                ("damage", array(damage)),
             ]))
         })
     }

@@ -9,7 +9,7 @@ use crate::{
     Error, Kind, Result,
     engine::{
         codec::{Ref, checksum},
-        disk::Disk,
+        disk::{Disk, parse_block},
         extent::{Claim, Extent},
         memtable::Value,
     },
@@ -281,6 +281,10 @@ impl TableWriter {
             checksum: checksum(0, &block),
         };
         self.bytes += u64::from(len);
+        // What was just committed is looked for soon, and a write that has to read before it comes late.
+        if self.out.claim == Claim::Kept {
+            disk.cache.insert(at, parse_block(block.into(), &at)?);
+        }
         Ok(at)
     }
 }

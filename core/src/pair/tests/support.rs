@@ -226,6 +226,8 @@ pub struct World {
     pub slow: Slow,
     pub script: Script,
     pub options: Options,
+    /// Of the store, when it is opened again.
+    pub store: engine::Options,
     pub pair: TestPair,
     drive: Option<RemoteHandle<()>>,
 }
@@ -257,6 +259,7 @@ impl World {
             script: slow.inner.script().clone(),
             slow,
             options,
+            store: small_store(),
             pair,
             drive: None,
         }
@@ -286,9 +289,13 @@ impl World {
         self.disk = Disk::default();
         self.disk.bytes = MemoryVolume::from_bytes(bytes);
         self.options = options;
-        self.pair = self
-            .pool
-            .run_until(open(&self.disk, &self.slow, &self.env, &self.options));
+        self.pair = self.pool.run_until(open_in(
+            &self.disk,
+            &self.slow,
+            &self.env,
+            &self.options,
+            self.store.clone(),
+        ));
         self.drive();
     }
 
@@ -457,7 +464,17 @@ pub async fn open_plain<S: Remote + Clone>(
     env: &Env,
     options: &Options,
 ) -> Pair<Disk, S, Env> {
-    let store = Store::open(disk.clone(), env, small_store()).await.unwrap();
+    open_in(disk, slow, env, options, small_store()).await
+}
+
+async fn open_in<S: Remote + Clone>(
+    disk: &Disk,
+    slow: &S,
+    env: &Env,
+    options: &Options,
+    store: engine::Options,
+) -> Pair<Disk, S, Env> {
+    let store = Store::open(disk.clone(), env, store).await.unwrap();
     Pair::open(store, slow.clone(), env.clone(), options.clone())
         .await
         .unwrap()
