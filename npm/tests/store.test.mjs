@@ -115,6 +115,46 @@ for (const name of BROWSERS) {
       await page.close();
     });
 
+    test("a page stays awake for an answer only while they come at once, and never for long", async () => {
+      const page = await open();
+      const found = await page.run(async () => {
+        let now = 0;
+        performance.now = () => now;
+        let watched = 0;
+        const { port1, port2 } = new MessageChannel();
+        const tasks = [];
+        port1.onmessage = () => tasks.shift()();
+        const scheduler = { postTask: async (work) => void (watched++, tasks.push(work), port2.postMessage(0)) };
+        Object.defineProperty(globalThis, "scheduler", { value: scheduler });
+        const counted = async (work) => {
+          watched = 0;
+          await work();
+          return watched;
+        };
+        const rest = () => new Promise((resolve) => setTimeout(resolve, 100));
+        const store = await littoral.open("vigil");
+        // The clock stands still: every answer comes at once.
+        const pointer = await store.blobs.put("asked for again and again");
+        const atOnce = await counted(async () => {
+          for (let i = 0; i < 30; i++) await store.blobs.get(pointer);
+        });
+        // One task may still be on its way.
+        await rest();
+        const after = await counted(rest);
+        // An answer that takes long is the last one that is watched for.
+        const late = store.blobs.get(pointer);
+        await Promise.resolve();
+        now = 1;
+        await late;
+        await rest();
+        const slow = await counted(() => store.blobs.get(pointer));
+        await store.close();
+        return { atOnce: atOnce > 0, after, slow };
+      });
+      assert.deepEqual(found, { atOnce: true, after: 0, slow: 0 });
+      await page.close();
+    });
+
     test("a signal ends the waiting of every call, and a store whose closing nobody waits for is closed", async () => {
       const page = await open();
       const found = await page.run(async () => {

@@ -17,79 +17,79 @@ macro_rules! forward {
                 T::moved(self)
             }
 
-            async fn put(&self, bytes: Bytes) -> Result<Pointer> {
-                T::put(self, bytes).await
+            fn put(&self, bytes: Bytes) -> impl Future<Output = Result<Pointer>> {
+                T::put(self, bytes)
             }
 
-            async fn put_stream<B: Body>(&self, body: B) -> Result<Pointer> {
-                T::put_stream(self, body).await
+            fn put_stream<B: Body>(&self, body: B) -> impl Future<Output = Result<Pointer>> {
+                T::put_stream(self, body)
             }
 
-            async fn get(&self, pointer: &Pointer) -> Result<Bytes> {
-                T::get(self, pointer).await
+            fn get(&self, pointer: &Pointer) -> impl Future<Output = Result<Bytes>> {
+                T::get(self, pointer)
             }
 
-            async fn get_range(&self, pointer: &Pointer, range: Range<u64>) -> Result<Bytes> {
-                T::get_range(self, pointer, range).await
+            fn get_range(&self, pointer: &Pointer, range: Range<u64>) -> impl Future<Output = Result<Bytes>> {
+                T::get_range(self, pointer, range)
             }
 
-            async fn stat(&self, pointer: &Pointer) -> Result<Option<Stat>> {
-                T::stat(self, pointer).await
+            fn stat(&self, pointer: &Pointer) -> impl Future<Output = Result<Option<Stat>>> {
+                T::stat(self, pointer)
             }
 
-            async fn has(&self, pointers: &[Pointer]) -> Result<Vec<bool>> {
-                T::has(self, pointers).await
+            fn has(&self, pointers: &[Pointer]) -> impl Future<Output = Result<Vec<bool>>> {
+                T::has(self, pointers)
             }
 
-            async fn delete(&self, pointer: &Pointer) -> Result<bool> {
-                T::delete(self, pointer).await
+            fn delete(&self, pointer: &Pointer) -> impl Future<Output = Result<bool>> {
+                T::delete(self, pointer)
             }
 
-            async fn list(&self, after: Option<Pointer>, limit: usize) -> Result<Vec<Listed>> {
-                T::list(self, after, limit).await
+            fn list(&self, after: Option<Pointer>, limit: usize) -> impl Future<Output = Result<Vec<Listed>>> {
+                T::list(self, after, limit)
             }
 
-            async fn chunks(&self, pointer: &Pointer) -> Result<Option<ChunkList>> {
-                T::chunks(self, pointer).await
+            fn chunks(&self, pointer: &Pointer) -> impl Future<Output = Result<Option<ChunkList>>> {
+                T::chunks(self, pointer)
             }
 
-            async fn has_chunks(&self, chunks: &[Pointer]) -> Result<Vec<bool>> {
-                T::has_chunks(self, chunks).await
+            fn has_chunks(&self, chunks: &[Pointer]) -> impl Future<Output = Result<Vec<bool>>> {
+                T::has_chunks(self, chunks)
             }
 
-            async fn put_chunk(&self, bytes: Bytes) -> Result<Pointer> {
-                T::put_chunk(self, bytes).await
+            fn put_chunk(&self, bytes: Bytes) -> impl Future<Output = Result<Pointer>> {
+                T::put_chunk(self, bytes)
             }
 
-            async fn get_chunk(&self, chunk: &Pointer) -> Result<Bytes> {
-                T::get_chunk(self, chunk).await
+            fn get_chunk(&self, chunk: &Pointer) -> impl Future<Output = Result<Bytes>> {
+                T::get_chunk(self, chunk)
             }
 
-            async fn put_list(&self, pointer: &Pointer, list: ChunkList) -> Result<()> {
-                T::put_list(self, pointer, list).await
+            fn put_list(&self, pointer: &Pointer, list: ChunkList) -> impl Future<Output = Result<()>> {
+                T::put_list(self, pointer, list)
             }
         }
 
         impl<T: RootStore> RootStore for $outer {
-            async fn root(&self, name: &str) -> Result<Option<Pointer>> {
-                T::root(self, name).await
+            fn root(&self, name: &str) -> impl Future<Output = Result<Option<Pointer>>> {
+                T::root(self, name)
             }
 
-            async fn move_root(
+            fn move_root(
                 &self,
                 name: &str,
                 from: Option<Pointer>,
                 to: Option<Pointer>,
-            ) -> Result<()> {
-                T::move_root(self, name, from, to).await
+            ) -> impl Future<Output = Result<()>> {
+                T::move_root(self, name, from, to)
             }
 
-            async fn roots(
+            fn roots(
                 &self,
                 after: Option<&str>,
                 limit: usize,
-            ) -> Result<Vec<(String, Pointer)>> {
-                T::roots(self, after, limit).await
+            ) -> impl Future<Output = Result<Vec<(String, Pointer)>>> {
+                T::roots(self, after, limit)
             }
         }
     )*};

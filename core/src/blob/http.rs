@@ -265,8 +265,8 @@ impl<H: Http> BlobStore for HttpBlobs<H> {
         Ok(Some(stat))
     }
 
-    async fn has(&self, pointers: &[Pointer]) -> Result<Vec<bool>> {
-        self.ask_many("/v1/blobs/has", pointers).await
+    fn has(&self, pointers: &[Pointer]) -> impl Future<Output = Result<Vec<bool>>> {
+        self.ask_many("/v1/blobs/has", pointers)
     }
 
     async fn delete(&self, pointer: &Pointer) -> Result<bool> {

@@ -49,8 +49,8 @@ impl<V: Volume, C: Clock> Documents<V, C> {
     ///
     /// # Errors
     /// `InvalidInput` for a divisor below 2; those of a checkpoint and of a commit.
-    pub async fn switch_and_snapshot(&self) -> Result<Snapshot> {
-        self.snapshot_with(self.0.options.retention).await
+    pub fn switch_and_snapshot(&self) -> impl Future<Output = Result<Snapshot>> {
+        self.snapshot_with(self.0.options.retention)
     }
 
     /// As [`switch_and_snapshot`](Documents::switch_and_snapshot), and removes once what this retention does not keep.

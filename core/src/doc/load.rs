@@ -307,12 +307,12 @@ impl<V: Volume> Then<'_, V> {
 }
 
 impl<V: Volume> Containers for Then<'_, V> {
-    async fn child(&mut self, node: &Node, step: &[u8]) -> Result<Option<Here>> {
-        self.rows.child(self.moment, node, step).await
+    fn child(&mut self, node: &Node, step: &[u8]) -> impl Future<Output = Result<Option<Here>>> {
+        self.rows.child(self.moment, node, step)
     }
 
-    async fn children(&mut self, node: &Node) -> Result<Children> {
-        self.rows.children(self.moment, node).await
+    fn children(&mut self, node: &Node) -> impl Future<Output = Result<Children>> {
+        self.rows.children(self.moment, node)
     }
 
     async fn ends(&mut self, node: &Node) -> Result<Option<Ends>> {

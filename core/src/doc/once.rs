@@ -71,8 +71,8 @@ impl<V: Volume, C: Clock> Documents<V, C> {
     ///
     /// # Errors
     /// `OutOfRange` when retention has removed what would tell; those of reading.
-    pub async fn made(&self, once: Once) -> Result<Option<u64>> {
-        self.0.made(DOCUMENT, Some(once)).await
+    pub fn made(&self, once: Once) -> impl Future<Output = Result<Option<u64>>> {
+        self.0.made(DOCUMENT, Some(once))
     }
 }
 

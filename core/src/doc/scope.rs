@@ -314,16 +314,16 @@ impl<V: Volume, C: Clock> Scope<V, C> {
     /// # Errors
     /// `Conflict` with the path and the reason where one does not hold or cannot be applied: the document and the scope stay as they were. `InvalidInput` for
     /// more than one batch of the engine can hold, and for the document itself. `NotFound`; those of a commit.
-    pub async fn promote(self) -> Result<u64> {
-        self.promote_as(None).await
+    pub fn promote(self) -> impl Future<Output = Result<u64>> {
+        self.promote_as(None)
     }
 
     /// As [`promote`](Scope::promote), for somebody who may have to ask again. By then the scope is gone: [`Documents::made`] tells which commit it became.
     ///
     /// # Errors
     /// As there.
-    pub async fn promote_once(self, once: Once) -> Result<u64> {
-        self.promote_as(Some(once.id)).await
+    pub fn promote_once(self, once: Once) -> impl Future<Output = Result<u64>> {
+        self.promote_as(Some(once.id))
     }
 
     async fn promote_as(self, id: Option<u64>) -> Result<u64> {

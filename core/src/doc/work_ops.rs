@@ -21,8 +21,8 @@ impl<V: Volume> Tree for Work<V> {
         Ok(self.here(path).await?.map(|here| here.kind()))
     }
 
-    async fn value_at(&mut self, path: &Path) -> Result<Option<Value>> {
-        self.load(path).await
+    fn value_at(&mut self, path: &Path) -> impl Future<Output = Result<Option<Value>>> {
+        self.load(path)
     }
 
     async fn apply(&mut self, op: &Op) -> Result<()> {

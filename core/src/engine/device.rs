@@ -64,8 +64,8 @@ impl<V: Volume> Device<V> {
         self.failed.lock().clone()
     }
 
-    pub(crate) async fn len(&self) -> Result<u64> {
-        self.volume.len().await
+    pub(crate) fn len(&self) -> impl Future<Output = Result<u64>> {
+        self.volume.len()
     }
 
     pub(crate) async fn read(&self, offset: u64, len: usize) -> Result<Bytes> {

@@ -39,12 +39,12 @@ use event_listener::Event;
 /// Behind the end of any file.
 const FAR: u64 = 1 << 60;
 
-pub(crate) async fn open<V: Volume>(
+pub(crate) fn open<V: Volume>(
     device: Device<V>,
     entropy: &impl Entropy,
     options: Options,
-) -> Result<Store<V>> {
-    open_with(device, entropy, options, None).await
+) -> impl Future<Output = Result<Store<V>>> {
+    open_with(device, entropy, options, None)
 }
 
 /// Opens a store of which not everything has to be there, for reading: what is missing is noted in `damage`.

@@ -65,8 +65,12 @@ impl<V: Volume> Store<V> {
     /// `InvalidInput` when the volume holds something else or a newer format; `NotFound` when it is empty and no store
     /// is to be made; `Corrupt` when durable bytes are damaged or missing (nothing is changed then); `Quota` when there is no
     /// room for a new store.
-    pub async fn open(volume: V, entropy: &impl Entropy, options: Options) -> Result<Self> {
-        super::open::open(Device::new(volume), entropy, options).await
+    pub fn open(
+        volume: V,
+        entropy: &impl Entropy,
+        options: Options,
+    ) -> impl Future<Output = Result<Self>> {
+        super::open::open(Device::new(volume), entropy, options)
     }
 
     /// Commits `batch`, returning once it has reached `durability`.
@@ -79,8 +83,12 @@ impl<V: Volume> Store<V> {
     /// `Conflict` for a requirement that does not hold, `InvalidInput` for keys over 4 KiB, values
     /// over 16 MiB or a batch whose keys and small values do not fit in half a log area, `Quota`,
     /// `Closed`: nothing was changed. `Poisoned`: whether it was is known when the store is opened again.
-    pub async fn commit(&self, batch: Batch, durability: Durability) -> Result<Receipt<V>> {
-        super::commit::commit(self, batch, durability).await
+    pub fn commit(
+        &self,
+        batch: Batch,
+        durability: Durability,
+    ) -> impl Future<Output = Result<Receipt<V>>> {
+        super::commit::commit(self, batch, durability)
     }
 
     /// Hands `batch` over as [`commit`](Store::commit) does, and leaves it to the caller to
@@ -91,8 +99,12 @@ impl<V: Volume> Store<V> {
     ///
     /// # Errors
     /// Those of [`commit`](Store::commit), but for `Poisoned` of a write that comes later.
-    pub async fn submit(&self, batch: Batch, durability: Durability) -> Result<Receipt<V>> {
-        super::commit::submit(self, batch, durability.min(Durability::Strict)).await
+    pub fn submit(
+        &self,
+        batch: Batch,
+        durability: Durability,
+    ) -> impl Future<Output = Result<Receipt<V>>> {
+        super::commit::submit(self, batch, durability.min(Durability::Strict))
     }
 
     /// The store as it is now, for as long as the view is kept.

@@ -48,13 +48,12 @@ impl<V: Volume, S: Remote, E: Environment> Pair<V, S, E> {
     }
 
     /// [`put`](Pair::put) that returns at `durability`: the receipt tells the rest.
-    pub async fn put_with(
+    pub fn put_with(
         &self,
         bytes: impl Into<Bytes>,
         durability: Durability,
-    ) -> Result<Receipt<V, S, E>> {
+    ) -> impl Future<Output = Result<Receipt<V, S, E>>> {
         self.put_bytes(bytes.into(), durability, Patience::Wait)
-            .await
     }
 
     /// [`put`](Pair::put) that does not wait for room in the queue.

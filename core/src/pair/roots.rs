@@ -361,55 +361,63 @@ impl<S: BlobStore> BlobStore for WithoutRoots<S> {
         self.0.moved()
     }
 
-    async fn put(&self, bytes: Bytes) -> Result<Pointer> {
-        self.0.put(bytes).await
+    fn put(&self, bytes: Bytes) -> impl Future<Output = Result<Pointer>> {
+        self.0.put(bytes)
     }
 
-    async fn put_stream<B: Body>(&self, body: B) -> Result<Pointer> {
-        self.0.put_stream(body).await
+    fn put_stream<B: Body>(&self, body: B) -> impl Future<Output = Result<Pointer>> {
+        self.0.put_stream(body)
     }
 
-    async fn get(&self, pointer: &Pointer) -> Result<Bytes> {
-        self.0.get(pointer).await
+    fn get(&self, pointer: &Pointer) -> impl Future<Output = Result<Bytes>> {
+        self.0.get(pointer)
     }
 
-    async fn get_range(&self, pointer: &Pointer, range: Range<u64>) -> Result<Bytes> {
-        self.0.get_range(pointer, range).await
+    fn get_range(
+        &self,
+        pointer: &Pointer,
+        range: Range<u64>,
+    ) -> impl Future<Output = Result<Bytes>> {
+        self.0.get_range(pointer, range)
     }
 
-    async fn stat(&self, pointer: &Pointer) -> Result<Option<Stat>> {
-        self.0.stat(pointer).await
+    fn stat(&self, pointer: &Pointer) -> impl Future<Output = Result<Option<Stat>>> {
+        self.0.stat(pointer)
     }
 
-    async fn has(&self, pointers: &[Pointer]) -> Result<Vec<bool>> {
-        self.0.has(pointers).await
+    fn has(&self, pointers: &[Pointer]) -> impl Future<Output = Result<Vec<bool>>> {
+        self.0.has(pointers)
     }
 
-    async fn delete(&self, pointer: &Pointer) -> Result<bool> {
-        self.0.delete(pointer).await
+    fn delete(&self, pointer: &Pointer) -> impl Future<Output = Result<bool>> {
+        self.0.delete(pointer)
     }
 
-    async fn list(&self, after: Option<Pointer>, limit: usize) -> Result<Vec<Listed>> {
-        self.0.list(after, limit).await
+    fn list(
+        &self,
+        after: Option<Pointer>,
+        limit: usize,
+    ) -> impl Future<Output = Result<Vec<Listed>>> {
+        self.0.list(after, limit)
     }
 
-    async fn chunks(&self, pointer: &Pointer) -> Result<Option<ChunkList>> {
-        self.0.chunks(pointer).await
+    fn chunks(&self, pointer: &Pointer) -> impl Future<Output = Result<Option<ChunkList>>> {
+        self.0.chunks(pointer)
     }
 
-    async fn has_chunks(&self, chunks: &[Pointer]) -> Result<Vec<bool>> {
-        self.0.has_chunks(chunks).await
+    fn has_chunks(&self, chunks: &[Pointer]) -> impl Future<Output = Result<Vec<bool>>> {
+        self.0.has_chunks(chunks)
     }
 
-    async fn put_chunk(&self, bytes: Bytes) -> Result<Pointer> {
-        self.0.put_chunk(bytes).await
+    fn put_chunk(&self, bytes: Bytes) -> impl Future<Output = Result<Pointer>> {
+        self.0.put_chunk(bytes)
     }
 
-    async fn get_chunk(&self, chunk: &Pointer) -> Result<Bytes> {
-        self.0.get_chunk(chunk).await
+    fn get_chunk(&self, chunk: &Pointer) -> impl Future<Output = Result<Bytes>> {
+        self.0.get_chunk(chunk)
     }
 
-    async fn put_list(&self, pointer: &Pointer, list: ChunkList) -> Result<()> {
-        self.0.put_list(pointer, list).await
+    fn put_list(&self, pointer: &Pointer, list: ChunkList) -> impl Future<Output = Result<()>> {
+        self.0.put_list(pointer, list)
     }
 }

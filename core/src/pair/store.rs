@@ -28,16 +28,20 @@ impl<V: Volume, S: Remote, E: Environment> BlobStore for Pair<V, S, E> {
         Ok(self.put_stream(body).await?.pointer())
     }
 
-    async fn get(&self, pointer: &Pointer) -> Result<Bytes> {
-        self.get(pointer).await
+    fn get(&self, pointer: &Pointer) -> impl Future<Output = Result<Bytes>> {
+        self.get(pointer)
     }
 
-    async fn get_range(&self, pointer: &Pointer, range: Range<u64>) -> Result<Bytes> {
-        self.get_range(pointer, range).await
+    fn get_range(
+        &self,
+        pointer: &Pointer,
+        range: Range<u64>,
+    ) -> impl Future<Output = Result<Bytes>> {
+        self.get_range(pointer, range)
     }
 
-    async fn stat(&self, pointer: &Pointer) -> Result<Option<Stat>> {
-        self.stat(pointer).await
+    fn stat(&self, pointer: &Pointer) -> impl Future<Output = Result<Option<Stat>>> {
+        self.stat(pointer)
     }
 
     async fn has(&self, pointers: &[Pointer]) -> Result<Vec<bool>> {
@@ -49,19 +53,23 @@ impl<V: Volume, S: Remote, E: Environment> BlobStore for Pair<V, S, E> {
         Ok(has)
     }
 
-    async fn delete(&self, pointer: &Pointer) -> Result<bool> {
-        self.delete(pointer).await
+    fn delete(&self, pointer: &Pointer) -> impl Future<Output = Result<bool>> {
+        self.delete(pointer)
     }
 
-    async fn list(&self, after: Option<Pointer>, limit: usize) -> Result<Vec<Listed>> {
-        self.list(after, limit).await
+    fn list(
+        &self,
+        after: Option<Pointer>,
+        limit: usize,
+    ) -> impl Future<Output = Result<Vec<Listed>>> {
+        self.list(after, limit)
     }
 }
 
 /// Roots as they are here.
 impl<V: Volume, S: Remote, E: Environment> RootStore for Pair<V, S, E> {
-    async fn root(&self, name: &str) -> Result<Option<Pointer>> {
-        self.root(name).await
+    fn root(&self, name: &str) -> impl Future<Output = Result<Option<Pointer>>> {
+        self.root(name)
     }
 
     async fn move_root(
@@ -73,7 +81,11 @@ impl<V: Volume, S: Remote, E: Environment> RootStore for Pair<V, S, E> {
         self.move_root(name, from, to).await.map(drop)
     }
 
-    async fn roots(&self, after: Option<&str>, limit: usize) -> Result<Vec<(String, Pointer)>> {
-        self.roots(after, limit).await
+    fn roots(
+        &self,
+        after: Option<&str>,
+        limit: usize,
+    ) -> impl Future<Output = Result<Vec<(String, Pointer)>>> {
+        self.roots(after, limit)
     }
 }

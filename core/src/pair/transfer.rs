@@ -32,13 +32,12 @@ impl Progress {
 impl<V: Volume, S: Remote, E: Environment> Pair<V, S, E> {
     /// Runs `transfer`, but not for longer than something moves: steps of its own, or bytes of slow's, whoever sends them. On a slow
     /// line many transfers share what there is, and none of them ends for a long time.
-    pub(super) async fn moving<T>(
+    pub(super) fn moving<T>(
         &self,
         progress: &Progress,
         transfer: impl Future<Output = Result<T>>,
-    ) -> Result<T> {
+    ) -> impl Future<Output = Result<T>> {
         self.moving_for(self.0.options.stall, progress, transfer)
-            .await
     }
 
     /// [`moving`](Self::moving) with a patience of its own.

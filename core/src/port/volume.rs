@@ -96,32 +96,32 @@ pub trait Volume {
 }
 
 impl<T: Volume> Volume for alloc::sync::Arc<T> {
-    async fn len(&self) -> Result<u64> {
-        T::len(self).await
+    fn len(&self) -> impl Future<Output = Result<u64>> {
+        T::len(self)
     }
 
-    async fn set_len(&self, len: u64) -> Result<()> {
-        T::set_len(self, len).await
+    fn set_len(&self, len: u64) -> impl Future<Output = Result<()>> {
+        T::set_len(self, len)
     }
 
-    async fn read_at(&self, offset: u64, len: usize) -> Result<Bytes> {
-        T::read_at(self, offset, len).await
+    fn read_at(&self, offset: u64, len: usize) -> impl Future<Output = Result<Bytes>> {
+        T::read_at(self, offset, len)
     }
 
-    async fn write_at(&self, offset: u64, bytes: Bytes) -> Result<()> {
-        T::write_at(self, offset, bytes).await
+    fn write_at(&self, offset: u64, bytes: Bytes) -> impl Future<Output = Result<()>> {
+        T::write_at(self, offset, bytes)
     }
 
-    async fn write_parts_at(&self, offset: u64, parts: Vec<Bytes>) -> Result<()> {
-        T::write_parts_at(self, offset, parts).await
+    fn write_parts_at(&self, offset: u64, parts: Vec<Bytes>) -> impl Future<Output = Result<()>> {
+        T::write_parts_at(self, offset, parts)
     }
 
-    async fn discard(&self, range: Range<u64>) -> Result<()> {
-        T::discard(self, range).await
+    fn discard(&self, range: Range<u64>) -> impl Future<Output = Result<()>> {
+        T::discard(self, range)
     }
 
-    async fn sync(&self) -> Result<()> {
-        T::sync(self).await
+    fn sync(&self) -> impl Future<Output = Result<()>> {
+        T::sync(self)
     }
 
     async fn gather(&self) {
