@@ -114,7 +114,7 @@ class IndexedDbVolume {
   #reads = 0;
   /** Told when there are none any more. @type {(() => void)[]} */
   #gathering = [];
-  /** Rows that are read in this turn, once each. @type {Map<number, { bytes: Promise<Uint8Array>, resolve: (bytes: Uint8Array) => void, reject: (error: unknown) => void }>} */
+  /** Rows that are read in this turn, once each. @type {Map<Row, { bytes: Promise<Uint8Array>, resolve: (bytes: Uint8Array) => void, reject: (error: unknown) => void }>} */
   #asked = new Map();
 
   /**
@@ -177,7 +177,10 @@ class IndexedDbVolume {
     if (end > this.#head.len) throw makeError("OutOfRange", `the database ends before ${into.length} bytes at ${offset}`);
     const found = this.#rows.between(offset, end);
     if (found.every((row) => row.bytes !== undefined)) {
-      for (const row of found) place(into, offset, row.start, /** @type {Uint8Array} */ (row.bytes));
+      for (const row of found) {
+        row.used = true;
+        place(into, offset, row.start, /** @type {Uint8Array} */ (row.bytes));
+      }
       return;
     }
     return this.#fetch(found, offset, into.length);
@@ -185,7 +188,7 @@ class IndexedDbVolume {
 
   /** @param {Row[]} found @param {number} offset @param {number} length */
   async #fetch(found, offset, length) {
-    const all = await Promise.all(found.map((row) => row.bytes ?? this.#ask(row.start)));
+    const all = await Promise.all(found.map((row) => row.bytes ?? this.#ask(row)));
     // Most values are in one row.
     const at = offset - found[0].start;
     if (all.length === 1 && at >= 0 && at + length <= all[0].length) return all[0].subarray(at, at + length);
@@ -194,15 +197,15 @@ class IndexedDbVolume {
     return into;
   }
 
-  /** One row; all that is asked in one turn is one transaction. @param {number} key @returns {Promise<Uint8Array>} */
-  #ask(key) {
-    const found = this.#asked.get(key);
+  /** One row; all that is asked in one turn is one transaction. @param {Row} row @returns {Promise<Uint8Array>} */
+  #ask(row) {
+    const found = this.#asked.get(row);
     if (found) return found.bytes;
     if (this.#asked.size === 0) queueMicrotask(() => void this.#answer());
     /** @type {any} */
     const asked = {};
     asked.bytes = new Promise((resolve, reject) => Object.assign(asked, { resolve, reject }));
-    this.#asked.set(key, asked);
+    this.#asked.set(row, asked);
     return asked.bytes;
   }
 
@@ -213,13 +216,14 @@ class IndexedDbVolume {
     try {
       const answers = await this.#connection.run("readonly", (transaction) => {
         const rows = transaction.objectStore(STORE);
-        const requests = asked.map(([key]) => rows.get(key));
+        const requests = asked.map(([{ start }]) => rows.get(start));
         return () => requests.map((request) => request.result);
       });
-      asked.forEach(([key, { resolve, reject }], index) => {
+      asked.forEach(([row, { resolve, reject }], index) => {
         const bytes = answers[index];
-        if (bytes === undefined) reject(makeError("Corrupt", `the row at ${key} is gone from the database`));
-        else resolve(bytes);
+        if (bytes === undefined) return reject(makeError("Corrupt", `the row at ${row.start} is gone from the database`));
+        this.#rows.keep(row, bytes);
+        resolve(bytes);
       });
     } catch (error) {
       for (const [, { reject }] of asked) reject(error);
@@ -263,7 +267,7 @@ class IndexedDbVolume {
     while (this.#writing) await this.#writing.catch(() => {});
     if (this.#changes.length === 0 && !this.#changed) return;
     const changes = this.#changes;
-    const head = { ...this.#head };
+    const head = { ...this.#head, changed: this.#changed };
     this.#changes = [];
     this.#changed = false;
     this.#waiting = 0;
@@ -275,14 +279,14 @@ class IndexedDbVolume {
     } catch (error) {
       // Whoever asked may have gone; then the next one writes it.
       this.#changes = [...changes, ...this.#changes];
-      this.#changed = true;
+      this.#changed ||= head.changed;
       throw error;
     } finally {
       this.#writing = undefined;
     }
   }
 
-  /** @param {Change[]} changes @param {{ len: number, id: string, stored: boolean }} head */
+  /** @param {Change[]} changes @param {{ len: number, id: string, stored: boolean, changed: boolean }} head */
   async #write(changes, head) {
     await this.#connection.run("readwrite", (transaction) => {
       const rows = transaction.objectStore(STORE);
@@ -294,7 +298,7 @@ class IndexedDbVolume {
           else if (change.end !== undefined) rows.delete(IDBKeyRange.bound(change.start, change.end, false, true));
           else cutRow(rows, change.start, /** @type {number} */ (change.keep));
         }
-        rows.put({ len: head.len, id: head.id }, HEAD);
+        if (head.changed) rows.put({ len: head.len, id: head.id }, HEAD);
         transaction.commit?.();
       };
       // Nobody can delete a database while this connection to it is open.

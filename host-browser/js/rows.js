@@ -1,9 +1,12 @@
 // @ts-check
-// Which rows there are, by where they begin, and what has not been stored yet.
+// Which rows there are, by where they begin, what has not been stored yet, and what was written or read lately.
+
+/** Bytes of stored rows that are kept. */
+const KEPT = 8 << 20;
 
 /**
- * A row; with bytes while they are not stored.
- * @typedef {{ start: number, bytes?: Uint8Array | undefined }} Row
+ * A row; with bytes while they are not stored, and as long as they are kept then. `used`: somebody read it since the hand passed.
+ * @typedef {{ start: number, bytes?: Uint8Array | undefined, kept?: boolean, used?: boolean }} Row
  *
  * What a transaction has to do: put `bytes` at `start`; delete rows that begin in `start..end`; or keep only `keep` bytes of
  * the row at `start`.
@@ -13,10 +16,18 @@
 export class Rows {
   /** In order of `start`. @type {Row[]} */
   #rows;
+  /** Rows that are kept, and some that are not any more: a round for the hand of a CLOCK. @type {Row[]} */
+  #round = [];
+  #hand = 0;
+  /** How many are kept, and their bytes. */
+  #count = 0;
+  #kept = 0;
+  #most;
 
-  /** @param {number[]} starts in ascending order */
-  constructor(starts) {
+  /** @param {number[]} starts in ascending order @param {number} most bytes that are kept */
+  constructor(starts, most = KEPT) {
     this.#rows = starts.map((start) => ({ start }));
+    this.#most = most;
   }
 
   /** The index of the first row that begins at or behind `offset`. @param {number} offset */
@@ -54,7 +65,7 @@ export class Rows {
     const same = to - from === 1 && this.#rows[from].start === start;
     /** @type {Change[]} */
     const changes = same || from === to ? [] : [{ start, end: start + bytes.length }];
-    this.#rows.splice(from, to - from, { start, bytes });
+    for (const row of this.#rows.splice(from, to - from, { start, bytes })) this.#drop(row);
     changes.push({ start, bytes });
     return changes;
   }
@@ -62,26 +73,79 @@ export class Rows {
   /** Nothing is left at or behind `len`. @param {number} len @returns {Change[]} */
   cut(len) {
     const from = this.#at(len);
-    this.#rows.length = from;
+    for (const row of this.#rows.splice(from)) this.#drop(row);
     /** @type {Change[]} */
     const changes = [{ start: len, end: Infinity }];
     const last = this.#rows[from - 1];
     if (last) {
-      const keep = len - last.start;
-      if (last.bytes === undefined) changes.push({ start: last.start, keep });
-      else if (last.bytes.length > keep) {
-        last.bytes = last.bytes.slice(0, keep);
-        changes.push({ start: last.start, bytes: last.bytes });
+      const { start, bytes } = last;
+      const keep = len - start;
+      // Another one from now on: what is being read of the longer one is not kept for it.
+      if (bytes === undefined) {
+        this.#rows[from - 1] = { start };
+        changes.push({ start, keep });
+      } else if (bytes.length > keep) {
+        this.#drop(last);
+        const shorter = bytes.slice(0, keep);
+        this.#rows[from - 1] = { start, bytes: shorter };
+        changes.push({ start, bytes: shorter });
       }
     }
     return changes;
   }
 
-  /** These changes are stored: their bytes need not be kept. @param {Change[]} changes */
+  /** These changes are stored: their bytes are kept only as others are. @param {Change[]} changes */
   stored(changes) {
     for (const { start, bytes } of changes) {
       const row = this.#rows[this.#at(start)];
-      if (bytes && row?.bytes === bytes) row.bytes = undefined;
+      if (!bytes || row?.bytes !== bytes) continue;
+      row.bytes = undefined;
+      this.keep(row, bytes);
     }
+  }
+
+  /** Keeps what is stored in a row for whoever reads it next, until others need the room. @param {Row} row @param {Uint8Array} bytes */
+  keep(row, bytes) {
+    // Another one may be in its place by now.
+    if (row.bytes !== undefined || this.#rows[this.#at(row.start)] !== row) return;
+    row.bytes = bytes;
+    row.kept = true;
+    this.#count++;
+    this.#kept += bytes.length;
+    this.#round.push(row);
+    while (this.#kept > this.#most) this.#evict();
+    // Those that were written over.
+    if (this.#round.length > 2 * this.#count + 64) this.#round = this.#round.filter((row) => row.kept);
+  }
+
+  #evict() {
+    for (;;) {
+      if (this.#hand >= this.#round.length) this.#hand = 0;
+      const row = this.#round[this.#hand];
+      if (row.kept && row.used) {
+        row.used = false;
+        this.#hand++;
+        continue;
+      }
+      // The last one takes its place.
+      const last = /** @type {Row} */ (this.#round.pop());
+      if (last !== row) this.#round[this.#hand] = last;
+      this.#drop(row);
+      return;
+    }
+  }
+
+  /** What is kept: rows, their bytes, and places in the round. */
+  get weight() {
+    return { rows: this.#count, bytes: this.#kept, round: this.#round.length };
+  }
+
+  /** @param {Row} row */
+  #drop(row) {
+    if (!row.kept) return;
+    this.#count--;
+    this.#kept -= /** @type {Uint8Array} */ (row.bytes).length;
+    row.kept = false;
+    row.bytes = undefined;
   }
 }
