@@ -9,19 +9,21 @@ export type At<T, P extends string> = P extends ""
   : P extends `${infer Head}.${infer Rest}`
     ? At<NonNullable<At<T, Head>>, Rest>
     : P extends `${infer Head}[${number}]`
-      ? Element<NonNullable<At<T, Head>>>
+      ? ElementOf<NonNullable<At<T, Head>>>
       : P extends `${infer Head}{${number}}`
-        ? Element<NonNullable<At<T, Head>>>
+        ? ElementOf<NonNullable<At<T, Head>>>
         : P extends keyof T
           ? T[P]
           : Value;
 
-type Element<T> = T extends readonly (infer E)[] ? E : T extends Record<number, infer E> ? E : Value;
+/** What is in a list, or in a map whose keys are numbers. */
+export type ElementOf<T> = T extends readonly (infer E)[] ? E : T extends Record<number, infer E> ? E : Value;
 
 /** A path: offered as far as the caller's own type says, any other string as well. */
 export type PathOf<T> = "" | (keyof T & string) | (string & {});
 
-type Whole = null | boolean | number | bigint | string | Uint8Array | Link | readonly unknown[];
+/** What a merge replaces as a whole. */
+export type Whole = null | boolean | number | bigint | string | Uint8Array | Link | readonly unknown[];
 
 /** RFC 7396: fields are merged, `null` removes one, anything else replaces. */
 export type Merge<T> = T extends Whole ? T : T extends object ? { [K in keyof T]?: Merge<T[K]> | null | undefined } : T;

@@ -8,6 +8,7 @@ export type {
   At,
   Commit,
   DocEvent,
+  ElementOf,
   HistoryOptions,
   JsonPatchOp,
   Match,
@@ -20,5 +21,6 @@ export type {
   ReadOptions,
   TreeOptions,
   WatchOptions,
+  Whole,
 } from "./doc-types.js";
 export { type Link, type Value, isLink, link } from "./value.js";

@@ -20,7 +20,7 @@ import type { Doc, Scope } from "./doc.js";
 import type { LittoralError } from "./errors.js";
 
 /** A document, or a scope of one. */
-type Tree = Doc<any> | Scope<any>;
+export type Tree = Doc<any> | Scope<any>;
 
 /** What is at a path, and how to change it. */
 export interface UseDoc<T> {

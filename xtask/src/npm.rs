@@ -10,6 +10,7 @@ use std::{fs, path::Path};
 
 const BUILT: &str = "target/web/wasm32-unknown-unknown/web/littoral_wasm.wasm";
 const FOLDER: &str = "npm/build";
+const REFERENCE: &str = "docs/npm";
 /// What `wasm-opt` may take for granted; every browser that has OPFS or Web Locks has them.
 const FEATURES: &str = "--enable-simd --enable-bulk-memory --enable-nontrapping-float-to-int \
     --enable-sign-ext --enable-mutable-globals --enable-reference-types --enable-multivalue";
@@ -45,14 +46,40 @@ pub fn build() -> Result<()> {
 /// Writes the reference of the package from the types that it is published with.
 fn reference() -> Result<()> {
     build()?;
+    typedoc(REFERENCE)
+}
+
+fn typedoc(folder: &str) -> Result<()> {
     packages(Path::new("npm/api"))?;
-    node("api/node_modules/typedoc/bin/typedoc --options api/typedoc.json").run()
+    node("api/node_modules/typedoc/bin/typedoc --options api/typedoc.json --out")
+        .arg(Path::new("..").join(folder))
+        .run()
+}
+
+/// The reference has to be that of the types.
+fn check_reference() -> Result<()> {
+    const FRESH: &str = "target/reference";
+    typedoc(FRESH)?;
+    for page in fs::read_dir(FRESH)? {
+        let name = page?.file_name();
+        let (fresh, kept) = (
+            fs::read(Path::new(FRESH).join(&name))?,
+            fs::read(Path::new(REFERENCE).join(&name)).unwrap_or_default(),
+        );
+        ensure!(
+            fresh == kept,
+            "{REFERENCE}/{} is not what the types say: run `cargo xtask npm --api`",
+            name.display()
+        );
+    }
+    Ok(())
 }
 
 /// Builds the package and tests it in every browser.
 pub fn test() -> Result<()> {
     setup::browsers()?;
     build()?;
+    check_reference()?;
     conformance()?;
     // A remote to talk to, and another host for the same file.
     Cmd::cargo("build -p littoral").run()?;
