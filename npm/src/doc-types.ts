@@ -83,6 +83,16 @@ export type DocEvent =
       behind: number;
     } & Commit);
 
+/** Which past states of a document stay. */
+export interface SnapshotOptions extends CallOptions {
+  /**
+   * Those of the last so many commits; those that were replaced within the last so many milliseconds; or ever fewer the older they are: all of the last 64
+   * commits, each `thin`th of those that are up to `thin` times as old, and so on. All of them when left out. The state of the last commit and those that scopes began with
+   * stay whatever it says.
+   */
+  keep?: { last: number } | { for: number } | { thin: number };
+}
+
 /** What became of a transaction, the same for all participants but for the value. */
 export interface Outcome<T = Value> {
   /** All patches were applied. */

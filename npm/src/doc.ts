@@ -1,7 +1,7 @@
 // The document of a store: one tree of values with all its history.
 
 import type { Caller } from "./calls.js";
-import type { At, Commit, DocEvent, HistoryOptions, Op, Outcome, Patch, PatchOptions, PathOf, ReadOptions, TreeOptions, WatchOptions } from "./doc-types.js";
+import type { At, Commit, DocEvent, HistoryOptions, Op, Outcome, Patch, PatchOptions, PathOf, ReadOptions, SnapshotOptions, TreeOptions, WatchOptions } from "./doc-types.js";
 import type { CallOptions } from "./store.js";
 import { type Value, decode, encode } from "./value.js";
 
@@ -150,10 +150,14 @@ export class Doc<T = Value> extends Tree<T> {
     return this.caller.call("docDeclareKey", [lists, field], options);
   }
 
-  /** Turns the log into sorted tables, so that the next opening has nothing to replay. Others go on meanwhile. */
-  async snapshot(options: CallOptions = {}): Promise<{ commit: number; horizon: number }> {
-    const { commit, horizon } = decode(await this.caller.call("docSnapshot", [], options));
-    return { commit, horizon };
+  /**
+   * Turns the log into sorted tables, so that the next opening has nothing to replay, and removes the past states that `keep` does not keep.
+   * Others go on meanwhile. `horizon` is the first commit whose state can still be read.
+   */
+  async snapshot({ keep, signal }: SnapshotOptions = {}): Promise<{ commit: number; horizon: number; removedRows: number }> {
+    const { last, for: within, thin }: { last?: number; for?: number; thin?: number } = keep ?? {};
+    const done = decode(await this.caller.call("docSnapshot", [last, within, thin], { signal }));
+    return { commit: done.commit, horizon: done.horizon, removedRows: done.removed_rows };
   }
 }
 

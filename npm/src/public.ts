@@ -19,6 +19,7 @@ export type {
   PatchOptions,
   PathOf,
   ReadOptions,
+  SnapshotOptions,
   TreeOptions,
   WatchOptions,
   Whole,

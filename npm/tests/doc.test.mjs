@@ -149,8 +149,17 @@ test("every past state is there, with what changed it", () =>
     assert.deepEqual(backward, [6, 5, 4, 3, 2, 1]);
     assert.deepEqual(await doc.diff("n", 1, 3), [{ op: "set", path: "n", value: 3 }]);
     assert.deepEqual(await doc.diff("n", 3, 0), [{ op: "delete", path: "n" }]);
-    const { commit } = await doc.snapshot();
-    assert.equal(commit, 6);
+    const all = await doc.snapshot();
+    assert.deepEqual(all, { commit: 6, horizon: 0, removedRows: 0 });
+    assert.equal(await doc.read("n", { at: 1 }), 1);
+    await assert.rejects(doc.snapshot({ keep: { thin: 1 } }), { code: "InvalidInput" });
+    // An hour is longer than this test takes.
+    assert.equal((await doc.snapshot({ keep: { for: 3_600_000 } })).horizon, 0);
+    const few = await doc.snapshot({ keep: { last: 2 } });
+    assert.deepEqual([few.horizon, few.removedRows > 0], [5, true]);
+    assert.equal(await doc.read("n", { at: 5 }), 5);
+    await assert.rejects(doc.read("n", { at: 4 }), { code: "OutOfRange" });
+    assert.equal(await doc.read("n"), 5);
   }));
 
 test("a history of many pages is told whole, in both directions", () =>

@@ -8,14 +8,17 @@ use crate::{
 };
 use alloc::{rc::Rc, string::String, vec::Vec};
 use async_lock::OnceCell;
-use core::pin::pin;
+use core::{pin::pin, time::Duration};
 use futures::future::{Either, select};
 use js_sys::Promise;
 use littoral_browser::{
     Browser, JsVolume,
     core::{
         Kind, Result,
-        doc::{Documents, Event, Match, Once, Op, Options, Patch, Pattern, Scope, Value},
+        doc::{
+            Documents, Event, Match, Once, Op, Options, Patch, Pattern, Remove, Retention, Scope,
+            Value,
+        },
         engine::{Batch, Direction, Durability},
     },
 };
@@ -198,12 +201,30 @@ impl Engine {
         })
     }
 
-    /// Turns the log into sorted tables: `{ commit, horizon, removed_rows }`.
+    /// Turns the log into sorted tables, and removes the states that are not among the last so many, were replaced more milliseconds ago, or are
+    /// thinned out; none if nothing is given: `{ commit, horizon, removed_rows }`.
     #[wasm_bindgen(js_name = docSnapshot)]
-    pub fn doc_snapshot(&self) -> Promise {
+    pub fn doc_snapshot(
+        &self,
+        last: Option<f64>,
+        within: Option<f64>,
+        thin: Option<f64>,
+    ) -> Promise {
         let document = self.document();
         promise(async move {
-            let snapshot = document.await?.switch_and_snapshot().await?;
+            let (last, within, thin) =
+                (maybe_whole(last)?, maybe_whole(within)?, maybe_whole(thin)?);
+            let mut retention = Retention::default();
+            retention.remove = match (last, within, thin) {
+                (Some(last), ..) => Remove::KeepLast(last),
+                (_, Some(within), _) => Remove::KeepFor(Duration::from_millis(within)),
+                (.., Some(divisor)) => {
+                    retention.divisor = divisor;
+                    Remove::Thin
+                }
+                _ => Remove::NeverRemove,
+            };
+            let snapshot = document.await?.snapshot_with(retention).await?;
             Ok(bytes(&snapshot.to_value().encode()))
         })
     }
