@@ -226,7 +226,9 @@ async fn recover<V: Volume>(
         upkeep.manifest =
             Some(space.adopt(pages(superblock.manifest.offset..superblock.manifest.end())));
     }
-    let disk = Disk::new(device, space, options.memory_budget / 2, options.max_size);
+    // Two memtables may take up to a quarter each, and a batch more.
+    let cache = options.memory_budget / 16 * 7;
+    let disk = Disk::new(device, space, cache, options.max_size);
     if stale.is_some() {
         // Before anything is overwritten that the older superblock refers to.
         disk.write_superblock(&mut upkeep.suspect, &superblock)
