@@ -83,7 +83,7 @@ impl<V: Volume> Disk<V> {
     /// Frees what was taken for something that came to nothing. Whether there was any of it.
     async fn use_again(&self) -> Result<bool> {
         let unused = self.space.unused();
-        if unused.ranges().is_empty() {
+        if unused.next().is_none() {
             return Ok(false);
         }
         self.device.sync().await?;
@@ -91,12 +91,13 @@ impl<V: Volume> Disk<V> {
         Ok(true)
     }
 
-    /// Frees what a sync has covered that began when it was unused.
-    pub(crate) async fn free(&self, unused: Unused) -> Result<()> {
-        for range in unused.ranges() {
-            self.device.discard(range.clone()).await?;
+    /// Frees what a sync has covered that began when it was unused. Each range is free once it is discarded: whoever drops this again and
+    /// again half-way gets on all the same.
+    pub(crate) async fn free(&self, mut unused: Unused) -> Result<()> {
+        while let Some(range) = unused.next() {
+            self.device.discard(range).await?;
+            unused.release();
         }
-        unused.release();
         Ok(())
     }
 

@@ -356,15 +356,15 @@ pub(crate) struct Unused {
 }
 
 impl Unused {
-    pub(crate) fn ranges(&self) -> &[Range<u64>] {
-        &self.ranges
+    /// The one that is to be discarded next.
+    pub(crate) fn next(&self) -> Option<Range<u64>> {
+        self.ranges.last().cloned()
     }
 
-    /// They were synced and discarded.
-    pub(crate) fn release(mut self) {
-        let mut map = self.space.map.lock();
-        for range in self.ranges.drain(..) {
-            map.give(range);
+    /// A sync has covered it, and it was discarded.
+    pub(crate) fn release(&mut self) {
+        if let Some(range) = self.ranges.pop() {
+            self.space.map.lock().give(range);
         }
     }
 }
