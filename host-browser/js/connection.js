@@ -33,14 +33,15 @@ export class Connection {
    */
   async run(mode, work) {
     for (let attempt = 1; ; attempt++) {
+      const opening = (this.#opening ??= this.#open());
       /** @type {IDBDatabase | undefined} */
       let database;
       try {
-        database = await (this.#opening ??= this.#open());
+        database = await opening;
         return await once(database, mode, work);
       } catch (error) {
         if (this.#closed || !isLost(error) || attempt === ATTEMPTS) throw error;
-        this.#forget(database);
+        this.#forget(opening, database);
         await new Promise((resolve) => setTimeout(resolve, FIRST_PAUSE << attempt));
       }
     }
@@ -52,15 +53,15 @@ export class Connection {
     this.#opening = undefined;
   }
 
-  /** @param {IDBDatabase} [database] */
-  #forget(database) {
-    this.#opening = undefined;
+  /** Another one may be under way by now. @param {Promise<IDBDatabase>} opening @param {IDBDatabase} [database] */
+  #forget(opening, database) {
+    if (this.#opening === opening) this.#opening = undefined;
     database?.close();
   }
 
-  /** @returns {Promise<IDBDatabase>} */
   #open() {
-    return new Promise((resolve, reject) => {
+    /** @type {Promise<IDBDatabase>} */
+    const opening = new Promise((resolve, reject) => {
       if (this.#closed) throw makeError("Closed", "the store was closed: open it again");
       if (typeof indexedDB === "undefined" || indexedDB === null) {
         throw makeError("NotImplemented", "there is no IndexedDB here");
@@ -70,24 +71,21 @@ export class Connection {
       let database;
       let late = false;
       const fail = (/** @type {unknown} */ error) => {
-        // What fails after that is not what is being opened now.
-        if (late) return;
         clearTimeout(timer);
-        this.#opening = undefined;
+        this.#forget(opening, database);
         reject(error);
       };
       // A browser that hangs says nothing at all.
       const timer = setTimeout(() => {
         fail(makeError("Timeout", "the browser did not open the database in time: reload the page, or restart the browser"));
         late = true;
-        database?.close();
       }, PATIENCE);
       request.onupgradeneeded = () => this.#upgrade(request.result);
       request.onerror = () => fail(request.error);
       request.onsuccess = () => {
         const opened = (database = request.result);
-        opened.onclose = () => this.#forget(opened);
-        opened.onversionchange = () => this.#forget(opened);
+        opened.onclose = () => this.#forget(opening, opened);
+        opened.onversionchange = () => this.#forget(opening, opened);
         // Behind a transaction of a tab that died it may hang all the same: it is open once it answers.
         once(opened, "readonly", (transaction) => (transaction.objectStore("rows").getKey("head"), () => {})).then(() => {
           clearTimeout(timer);
@@ -97,6 +95,7 @@ export class Connection {
         if (late || this.#closed) opened.close();
       };
     });
+    return opening;
   }
 }
 

@@ -110,10 +110,8 @@ class IndexedDbVolume {
   #writing;
   /** What the browser said of its room, less what was taken since, and when it said so. */
   #room = { left: 0, quota: 0, usage: 0, asked: -Infinity };
-  /** Reads that are under way. */
-  #reads = 0;
-  /** Told when there are none any more. @type {(() => void)[]} */
-  #gathering = [];
+  /** Reads that are under way. @type {Set<Promise<void>>} */
+  #reads = new Set();
   /** Rows that are read in this turn, once each. @type {Map<Row, { bytes: Promise<Uint8Array>, resolve: (bytes: Uint8Array) => void, reject: (error: unknown) => void }>} */
   #asked = new Map();
 
@@ -139,8 +137,9 @@ class IndexedDbVolume {
     if (len > this.#head.len) {
       // Whoever waits for an answer cannot be in the group of those who need not.
       const age = performance.now() - this.#room.asked;
-      if (this.#room.left < AMPLE || age > TRUSTED) return this.#grow(len);
-      this.#room.left -= len - this.#head.len;
+      const left = this.#room.left - (len - this.#head.len);
+      if (left < AMPLE || age > TRUSTED) return this.#grow(len);
+      this.#room.left = left;
       if (age > FRESH) this.#measure().catch(() => {});
     }
     if (len < this.#head.len) this.#changes.push(...this.#rows.cut(len));
@@ -160,8 +159,9 @@ class IndexedDbVolume {
   }
 
   async #measure() {
+    const { quota: granted, usage = 0 } = (await navigator.storage?.estimate?.()) ?? {};
     // Some browsers do not say.
-    const { quota = Infinity, usage = 0 } = (await navigator.storage?.estimate?.()) ?? {};
+    const quota = granted || Infinity;
     this.#room = { left: quota - usage, quota, usage, asked: performance.now() };
   }
 
@@ -201,7 +201,11 @@ class IndexedDbVolume {
   #ask(row) {
     const found = this.#asked.get(row);
     if (found) return found.bytes;
-    if (this.#asked.size === 0) queueMicrotask(() => void this.#answer());
+    if (this.#asked.size === 0) {
+      const read = Promise.resolve().then(() => this.#answer());
+      this.#reads.add(read);
+      void read.then(() => this.#reads.delete(read));
+    }
     /** @type {any} */
     const asked = {};
     asked.bytes = new Promise((resolve, reject) => Object.assign(asked, { resolve, reject }));
@@ -212,7 +216,6 @@ class IndexedDbVolume {
   async #answer() {
     const asked = [...this.#asked];
     this.#asked = new Map();
-    this.#reads++;
     try {
       const answers = await this.#connection.run("readonly", (transaction) => {
         const rows = transaction.objectStore(STORE);
@@ -222,23 +225,26 @@ class IndexedDbVolume {
       asked.forEach(([row, { resolve, reject }], index) => {
         const bytes = answers[index];
         if (bytes === undefined) return reject(makeError("Corrupt", `the row at ${row.start} is gone from the database`));
-        this.#rows.keep(row, bytes);
-        resolve(bytes);
+        const own = this.#rows.own(row, bytes);
+        this.#rows.keep(row, own);
+        resolve(own);
       });
     } catch (error) {
       for (const [, { reject }] of asked) reject(error);
-    } finally {
-      if (--this.#reads === 0) for (const go of this.#gathering.splice(0)) go();
     }
   }
 
   /**
    * A write waits for the reads that are under way: whoever reads before it writes comes into the same transaction, and a read that
-   * comes behind a write would wait for it.
+   * comes behind a write would wait for it. Those that begin meanwhile are not waited for: there may always be one.
    */
   gather() {
-    if (this.#reads === 0 && this.#asked.size === 0) return;
-    return new Promise((resolve) => this.#gathering.push(() => resolve(undefined)));
+    if (this.#reads.size === 0) return;
+    return Promise.all(this.#reads).then(() => undefined);
+  }
+
+  forget() {
+    this.#rows.forget();
   }
 
   /** @param {number} offset @param {Uint8Array} bytes */

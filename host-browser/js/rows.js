@@ -6,7 +6,8 @@ const KEPT = 8 << 20;
 
 /**
  * A row; with bytes while they are not stored, and as long as they are kept then. `used`: somebody read it since the hand passed.
- * @typedef {{ start: number, bytes?: Uint8Array | undefined, kept?: boolean, used?: boolean }} Row
+ * `most`: so many of the bytes that are stored were not cut off, until the database has done that as well.
+ * @typedef {{ start: number, bytes?: Uint8Array | undefined, most?: number, kept?: boolean, used?: boolean }} Row
  *
  * What a transaction has to do: put `bytes` at `start`; delete rows that begin in `start..end`; or keep only `keep` bytes of
  * the row at `start`.
@@ -82,7 +83,7 @@ export class Rows {
       const keep = len - start;
       // Another one from now on: what is being read of the longer one is not kept for it.
       if (bytes === undefined) {
-        this.#rows[from - 1] = { start };
+        this.#rows[from - 1] = { start, most: Math.min(keep, last.most ?? keep) };
         changes.push({ start, keep });
       } else if (bytes.length > keep) {
         this.#drop(last);
@@ -102,6 +103,17 @@ export class Rows {
       row.bytes = undefined;
       this.keep(row, bytes);
     }
+  }
+
+  /** What of the bytes that are stored is the row's. @param {Row} row @param {Uint8Array} bytes */
+  own({ most }, bytes) {
+    return most === undefined ? bytes : bytes.slice(0, most);
+  }
+
+  /** Keeps nothing that is stored. */
+  forget() {
+    for (const row of this.#round) this.#drop(row);
+    this.#round = [];
   }
 
   /** Keeps what is stored in a row for whoever reads it next, until others need the room. @param {Row} row @param {Uint8Array} bytes */

@@ -15,6 +15,8 @@ export interface VolumeHost {
   gather(): void | Promise<void>;
   /** Done when what was written before survives power loss. */
   sync(): void | Promise<void>;
+  /** Drops stored bytes that it keeps in memory: what is read next is what is stored. */
+  forget?(): void;
   /** Gives the lock back. More than once does no harm. */
   close(): void;
 }

@@ -180,6 +180,9 @@ export class Host {
         return this.close(args[0]);
       case "export":
         return this.#export();
+      case "verify":
+        this.#volume.forget?.();
+        return engine.verify();
       case "get":
       case "range":
       case "stat":
@@ -196,7 +199,6 @@ export class Host {
       case "pause":
       case "resume":
       case "wake":
-      case "verify":
       case "reclaim":
       case "stats":
       case "docRead":

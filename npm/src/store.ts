@@ -113,6 +113,7 @@ export class Store implements AsyncDisposable {
   #caller: Caller;
   #board: Board;
   #closed: () => void;
+  #closing: Promise<void> | undefined;
 
   /** @internal */
   constructor(name: string, caller: Caller, board: Board, mode: StorageMode, closed: () => void = () => {}) {
@@ -215,9 +216,13 @@ export class Store implements AsyncDisposable {
    */
   async close(options: CallOptions & { patience?: number } = {}): Promise<void> {
     const { patience = 0, signal } = options;
+    this.#closing ??= this.#close(signal?.aborted ? 0 : patience);
+    await abortable(this.#closing, signal);
+  }
+
+  async #close(patience: number): Promise<void> {
     try {
-      // The worker is told even if nobody waits from the beginning.
-      await abortable(this.#caller.call("close", [signal?.aborted ? 0 : patience]), signal);
+      await this.#caller.call("close", [patience]);
     } catch (error) {
       if ((error as LittoralError).code !== "Closed") throw error;
     } finally {

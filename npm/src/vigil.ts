@@ -1,7 +1,9 @@
 // Staying awake for the next message: a thread that fell asleep takes longer to wake than a small blob takes to read.
 
-/** How long behind a message, in milliseconds; a page's clock shows tenths of one. */
+/** How long behind a message, in milliseconds; a page's clock shows tenths of one, */
 const WATCH = 0.3;
+/** or more than that is long: so often it looks at the clock at most. */
+const LOOKS = 100;
 
 interface Scheduler {
   postTask(work: () => void, options: { priority: "background" }): Promise<void>;
@@ -19,6 +21,7 @@ export class Vigil {
   #went = 0;
   #worth = false;
   #until = 0;
+  #looks = 0;
   #kept = false;
 
   /** A message came. */
@@ -32,13 +35,14 @@ export class Vigil {
     this.#went = performance.now();
     if (!this.#worth || !this.#scheduler) return;
     this.#until = this.#went + WATCH;
+    this.#looks = 0;
     if (this.#kept) return;
     this.#kept = true;
     this.#keep();
   }
 
   #keep = (): void => {
-    this.#kept = performance.now() < this.#until;
+    this.#kept = performance.now() < this.#until && this.#looks++ < LOOKS;
     // One that is refused ends the watch.
     if (this.#kept) this.#scheduler!.postTask(this.#keep, { priority: "background" }).catch(() => (this.#kept = false));
   };

@@ -113,6 +113,46 @@ for (const name of BROWSERS) {
       });
     }
 
+    test("verifying reads what is in the database, not what is kept of it", async () => {
+      const page = await open();
+      const found = await page.run(async () => {
+        let store = await littoral.open("looked-at", { backend: "indexeddb" });
+        await store.blobs.put(new Uint8Array(5000).fill(7));
+        // Closing takes it out of the log.
+        await store.close();
+        store = await littoral.open("looked-at", { backend: "indexeddb" });
+        const before = (await store.verify()).damage;
+        const database = await new Promise((resolve) => {
+          const request = indexedDB.open("littoral/looked-at");
+          request.onsuccess = () => resolve(request.result);
+        });
+        let damaged = 0;
+        await new Promise((done) => {
+          const transaction = database.transaction("rows", "readwrite");
+          transaction.oncomplete = done;
+          const walk = transaction.objectStore("rows").openCursor();
+          walk.onsuccess = () => {
+            const cursor = walk.result;
+            if (!cursor) return;
+            const row = cursor.value;
+            const at = row instanceof Uint8Array ? row.findIndex((byte, i) => byte === 7 && row[i + 1] === 7 && row[i + 2] === 7) : -1;
+            if (at >= 0) {
+              row[at] = 8;
+              cursor.update(row);
+              damaged++;
+            }
+            cursor.continue();
+          };
+        });
+        database.close();
+        const { damage } = await store.verify();
+        await store.close();
+        return { before, damaged: damaged > 0, damage: damage.length > 0 };
+      });
+      assert.deepEqual(found, { before: [], damaged: true, damage: true });
+      await page.close();
+    });
+
     test("an abort ends the waiting, and a store in memory is only made when asked for", async () => {
       const page = await open();
       const found = await page.run(async () => {

@@ -55,6 +55,28 @@ test("errors have a code, whatever went wrong", async () => {
   place.remove();
 });
 
+test("a store whose closing nobody waits for is closed all the same", async () => {
+  const place = folder();
+  const path = place.file("c");
+  const reason = new Error("enough");
+  for (const begun of [false, true]) {
+    const store = await open("c", { path });
+    const pointer = await store.blobs.put("kept");
+    const controller = new AbortController();
+    if (!begun) controller.abort(reason);
+    const closing = store.close({ signal: controller.signal });
+    controller.abort(reason);
+    await assert.rejects(closing, reason);
+    await assert.rejects(store.blobs.get(pointer), { code: "Closed" });
+    // Whoever wants to know waits again.
+    await store.close();
+    const again = await open("c", { path });
+    assert.equal(await again.blobs.text(pointer), "kept");
+    await again.close();
+  }
+  place.remove();
+});
+
 test("a call that was given up does not keep the process alive", () => {
   const place = folder();
   const script = `

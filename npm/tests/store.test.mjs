@@ -161,6 +161,8 @@ for (const name of BROWSERS) {
         const store = await littoral.open("signals");
         const pointer = await store.blobs.put("kept");
         const signal = AbortSignal.abort("enough");
+        const unheard = [];
+        addEventListener("unhandledrejection", ({ reason }) => unheard.push(String(reason)));
         const reasons = await Promise.all(
           [
             store.blobs.put("x", { signal }),
@@ -176,12 +178,13 @@ for (const name of BROWSERS) {
           ].map((call) => call.then(() => "no reason", (reason) => reason)),
         );
         const closed = await store.blobs.get(pointer).catch((error) => error.code);
+        await store.close();
         const again = await littoral.open("signals");
         const text = await again.blobs.text(pointer);
         await again.close();
-        return { reasons: [...new Set(reasons)], closed, text };
+        return { reasons: [...new Set(reasons)], closed, text, unheard };
       });
-      assert.deepEqual(found, { reasons: ["enough"], closed: "Closed", text: "kept" });
+      assert.deepEqual(found, { reasons: ["enough"], closed: "Closed", text: "kept", unheard: [] });
       await page.close();
     });
 
