@@ -3,7 +3,11 @@
 use super::codec::align;
 use super::superblock::SLOT;
 use crate::sync::Mutex;
-use alloc::{collections::BTreeMap, sync::Arc, vec::Vec};
+use alloc::{
+    collections::{BTreeMap, VecDeque},
+    sync::Arc,
+    vec::Vec,
+};
 use core::{
     ops::Range,
     sync::atomic::{AtomicBool, Ordering},
@@ -38,7 +42,7 @@ struct Map {
     free_bytes: u64,
     /// Of these, what is left of each hole behind `WASTE`.
     usable: u64,
-    waiting: Vec<Range<u64>>,
+    waiting: VecDeque<Range<u64>>,
     /// Given back, and never named by a superblock or a log: free once a sync has ended what was being written there.
     unused: Vec<Range<u64>>,
     /// Usable bytes that only a checkpoint takes.
@@ -240,23 +244,15 @@ impl Space {
         self.map.lock().waiting.len()
     }
 
-    /// The first `count` waiting ranges.
-    pub(crate) fn first_waiting(&self, count: usize) -> Vec<Range<u64>> {
-        self.map
-            .lock()
-            .waiting
-            .iter()
-            .take(count)
-            .cloned()
-            .collect()
+    /// The range that has waited longest.
+    pub(crate) fn first_waiting(&self) -> Option<Range<u64>> {
+        self.map.lock().waiting.front().cloned()
     }
 
-    /// The first `count` waiting ranges are free now.
-    pub(crate) fn release(&self, count: usize) {
+    /// The range that has waited longest is free now.
+    pub(crate) fn release(&self) {
         let mut map = self.map.lock();
-        let count = count.min(map.waiting.len());
-        let ranges: Vec<_> = map.waiting.drain(..count).collect();
-        for range in ranges {
+        if let Some(range) = map.waiting.pop_front() {
             map.give(range);
         }
     }
@@ -288,7 +284,7 @@ impl Space {
         }
         let mut map = self.map.lock();
         match named {
-            true => map.waiting.push(range),
+            true => map.waiting.push_back(range),
             false => map.unused.push(range),
         }
     }

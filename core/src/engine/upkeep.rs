@@ -397,10 +397,14 @@ impl<V: Volume> Inner<V> {
         }
         upkeep.manifest = Some(extent);
         upkeep.dirty = false;
-        for range in self.disk.space.first_waiting(waiting) {
+        // One by one, as in `Disk::free`: whoever is dropped here again and again gets on all the same.
+        for _ in 0..waiting {
+            let Some(range) = self.disk.space.first_waiting() else {
+                break;
+            };
             self.disk.device.discard(range).await?;
+            self.disk.space.release();
         }
-        self.disk.space.release(waiting);
         Ok(())
     }
 
